@@ -1,0 +1,19 @@
+//! The vocabulary of the workspace: tasks, splits, scaling, moments, metrics and seeds.
+//!
+//! Everything here is arithmetic on values in memory. Reading files is `mtl-data`'s business, fitting models
+//! `mtl-methods`', deciding what to run `mtl-experiments`'.
+
+pub mod metric;
+pub mod moments;
+pub mod recovery;
+pub mod scaling;
+pub mod seed;
+pub mod split;
+pub mod task;
+
+pub use metric::Metric;
+pub use moments::Moments;
+pub use scaling::{RowScale, ScaleFit, Scaler, Scaling};
+pub use seed::Seed;
+pub use split::{Fractions, Part, Split};
+pub use task::{DataError, MultiTask, Target, Task, Truth};

@@ -1,0 +1,268 @@
+//! Measures of prediction and of recovered structure, by the names used in tables.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+use crate::recovery;
+use crate::{Target, Truth};
+
+/// A measure. Prediction measures are computed per task and averaged with equal weight; recovery measures compare
+/// estimated weights with the parameters a synthetic data set was drawn from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
+pub enum Metric {
+    /// `||y - yhat||^2 / ||y||^2`, with the target's raw second moment below.
+    NMse,
+    /// `||y - yhat||^2 / ||y - mean(y)||^2`.
+    NMseCentred,
+    /// Mean absolute error.
+    Mae,
+    /// Mean squared error.
+    Mse,
+    /// Explained variance, `1 - var(y - yhat) / var(y)`.
+    Ev,
+    /// Share of labels whose sign the score has; a score of zero counts as negative.
+    Accuracy,
+    /// Area under the ROC curve of the scores; ties count half, one class alone gives 0.5.
+    Auc,
+    /// `||What - W||_F / ||W||_F`.
+    RelativeError,
+    /// F1 score of the non-zero entries.
+    SupportF1,
+    /// Share of the true shared rows among the equally many rows of largest norm.
+    RowRecall,
+    /// Share of tasks in the majority true group of their estimated cluster.
+    ClusterPurity,
+    /// Adjusted Rand index of the estimated clusters.
+    ClusterAri,
+    /// Share of the true outlier tasks among the equally many tasks with most weight off the shared rows.
+    OutlierRecall,
+}
+
+/// What a metric needs and how it is computed.
+enum Kind {
+    /// From targets and predictions of one task.
+    Prediction(fn(&Array1<f64>, &Array1<f64>) -> f64),
+    /// From estimated weights.
+    Recovery(fn(&Array2<f64>, &Truth) -> f64),
+}
+
+impl Metric {
+    /// Every metric, in the order of `mtl` listings.
+    pub const ALL: [Self; 13] = [
+        Self::NMse,
+        Self::NMseCentred,
+        Self::Mae,
+        Self::Mse,
+        Self::Ev,
+        Self::Accuracy,
+        Self::Auc,
+        Self::RelativeError,
+        Self::SupportF1,
+        Self::RowRecall,
+        Self::ClusterPurity,
+        Self::ClusterAri,
+        Self::OutlierRecall,
+    ];
+
+    /// Name in files, tables and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NMse => "nMSE",
+            Self::NMseCentred => "nMSE-centred",
+            Self::Mae => "MAE",
+            Self::Mse => "MSE",
+            Self::Ev => "EV",
+            Self::Accuracy => "accuracy",
+            Self::Auc => "AUC",
+            Self::RelativeError => "relative-error",
+            Self::SupportF1 => "support-F1",
+            Self::RowRecall => "row-recall",
+            Self::ClusterPurity => "cluster-purity",
+            Self::ClusterAri => "cluster-ARI",
+            Self::OutlierRecall => "outlier-recall",
+        }
+    }
+
+    /// Whether larger values are better.
+    pub fn higher_is_better(self) -> bool {
+        !matches!(self, Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::RelativeError)
+    }
+
+    /// The metrics that predictions of such targets are judged by.
+    pub fn of_predictions(target: Target) -> Vec<Self> {
+        match target {
+            Target::Regression => vec![Self::NMse, Self::NMseCentred, Self::Mae, Self::Mse, Self::Ev],
+            Target::Binary => vec![Self::Accuracy, Self::Auc],
+        }
+    }
+
+    /// The metrics that compare weights with the truth.
+    pub fn of_recovery() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|m| !m.is_prediction()).collect()
+    }
+
+    /// Whether the metric needs predictions only.
+    pub fn is_prediction(self) -> bool {
+        matches!(self.kind(), Kind::Prediction(_))
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::NMse => Kind::Prediction(|y, f| ratio(squares(&(y - f)), squares(y))),
+            Self::NMseCentred => Kind::Prediction(|y, f| ratio(squares(&(y - f)), variance(y) * y.len() as f64)),
+            Self::Mae => Kind::Prediction(|y, f| (y - f).iter().map(|e| e.abs()).sum::<f64>() / y.len() as f64),
+            Self::Mse => Kind::Prediction(|y, f| squares(&(y - f)) / y.len() as f64),
+            Self::Ev => Kind::Prediction(|y, f| 1.0 - ratio(variance(&(y - f)), variance(y))),
+            Self::Accuracy => Kind::Prediction(accuracy),
+            Self::Auc => Kind::Prediction(auc),
+            Self::RelativeError => Kind::Recovery(recovery::relative_error),
+            Self::SupportF1 => Kind::Recovery(recovery::support_f1),
+            Self::RowRecall => Kind::Recovery(recovery::row_recall),
+            Self::ClusterPurity => Kind::Recovery(|w, t| recovery::purity(&recovery::clusters(w, t), &t.groups)),
+            Self::ClusterAri => Kind::Recovery(|w, t| recovery::adjusted_rand(&recovery::clusters(w, t), &t.groups)),
+            Self::OutlierRecall => Kind::Recovery(recovery::outlier_recall),
+        }
+    }
+
+    /// The metric of one task's predictions; `None` for a recovery metric.
+    pub fn of_task(self, y: &Array1<f64>, predicted: &Array1<f64>) -> Option<f64> {
+        match self.kind() {
+            Kind::Prediction(f) => Some(f(y, predicted)),
+            Kind::Recovery(_) => None,
+        }
+    }
+
+    /// The metric of estimated weights (features x tasks); `None` for a prediction metric.
+    pub fn of_weights(self, weights: &Array2<f64>, truth: &Truth) -> Option<f64> {
+        match self.kind() {
+            Kind::Prediction(_) => None,
+            Kind::Recovery(f) => Some(f(weights, truth)),
+        }
+    }
+}
+
+/// `a / b`, with nothing left of nothing counting as zero.
+fn ratio(a: f64, b: f64) -> f64 {
+    if a == 0.0 { 0.0 } else { a / b }
+}
+
+fn squares(v: &Array1<f64>) -> f64 {
+    v.dot(v)
+}
+
+fn accuracy(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
+    y.iter().zip(scores).filter(|(y, s)| (**y > 0.0) == (**s > 0.0)).count() as f64 / y.len() as f64
+}
+
+/// The Mann-Whitney form: the chance that a random positive scores above a random negative.
+fn auc(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
+    let positives = y.iter().filter(|y| **y > 0.0).count() as f64;
+    let negatives = y.len() as f64 - positives;
+    let (mut below, mut wins) = (0.0, 0.0);
+    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let up = tied.iter().filter(|&&i| y[i] > 0.0).count() as f64;
+        let down = tied.len() as f64 - up;
+        wins += up * (below + down / 2.0);
+        below += down;
+    }
+    if positives == 0.0 || negatives == 0.0 { 0.5 } else { wins / (positives * negatives) }
+}
+
+fn variance(v: &Array1<f64>) -> f64 {
+    let n = v.len() as f64;
+    let mean = v.sum() / n;
+    v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
+            let valid: Vec<_> = Self::ALL.iter().map(|m| m.name()).collect();
+            format!("unknown metric `{name}`; valid: {}", valid.join(", "))
+        })
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<Metric> for &'static str {
+    fn from(metric: Metric) -> Self {
+        metric.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn predicting_zero_and_predicting_perfectly() {
+        let y = array![1.0, -2.0, 4.0];
+        let zero = Array1::zeros(3);
+        let close = |m: Metric, p: &Array1<f64>, expected: f64| {
+            let value = m.of_task(&y, p).unwrap();
+            assert!((value - expected).abs() < 1e-12, "{m}: {value}");
+        };
+        close(Metric::NMse, &zero, 1.0);
+        close(Metric::Ev, &zero, 0.0);
+        close(Metric::Mae, &zero, 7.0 / 3.0);
+        close(Metric::Mse, &zero, 7.0);
+        close(Metric::NMse, &y, 0.0);
+        close(Metric::NMseCentred, &y, 0.0);
+        close(Metric::Ev, &y, 1.0);
+        close(Metric::NMseCentred, &array![1.0, 1.0, 1.0], 1.0);
+    }
+
+    #[test]
+    fn one_vs_rest_classifiers() {
+        // An all-negative classifier is right on 1 - 1/m of a one-vs-rest partition, whatever the class sizes.
+        let classes = [0, 1, 1, 2, 2, 2, 2, 3];
+        let m = 4;
+        let accuracy: f64 = (0..m)
+            .map(|t| {
+                let y: Array1<f64> = classes.iter().map(|&c| if c == t { 1.0 } else { -1.0 }).collect();
+                assert_eq!(Metric::Auc.of_task(&y, &Array1::from_elem(8, 0.3)), Some(0.5), "a constant score");
+                Metric::Accuracy.of_task(&y, &Array1::from_elem(8, -1.0)).unwrap()
+            })
+            .sum();
+        assert!((accuracy / m as f64 - (1.0 - 1.0 / m as f64)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn auc_by_pairs() {
+        let y = array![1.0, -1.0, 1.0, -1.0, -1.0];
+        let scores = array![0.9, 0.1, 0.4, 0.4, 0.7];
+        // Positive-negative pairs: 3 won by 0.9; 0.4 wins one, ties one, loses one.
+        assert!((Metric::Auc.of_task(&y, &scores).unwrap() - 4.5 / 6.0).abs() < 1e-12);
+        assert_eq!(Metric::Auc.of_task(&y, &y), Some(1.0));
+    }
+
+    #[test]
+    fn names_parse_back() {
+        for metric in Metric::ALL {
+            assert_eq!(metric.name().parse::<Metric>(), Ok(metric));
+        }
+        assert!("nRMSE".parse::<Metric>().unwrap_err().contains("valid: nMSE"));
+    }
+}

@@ -1,0 +1,190 @@
+//! Which rows train, which choose hyperparameters, which are looked at last.
+
+use std::sync::Arc;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::{MultiTask, Seed};
+
+/// One of the three parts of a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Part {
+    /// Rows a model is fitted to.
+    Train,
+    /// Rows that choose between hyperparameters.
+    Valid,
+    /// Rows that are only looked at once everything is chosen.
+    Test,
+}
+
+/// How large the three parts are, as fractions of each task's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fractions {
+    /// Fraction of rows to train on.
+    pub train: f64,
+    /// Fraction of rows to choose on.
+    pub valid: f64,
+    /// Fraction of rows to test on.
+    pub test: f64,
+}
+
+impl Fractions {
+    /// Sizes of the three parts of `n` rows: train and validation rounded to the nearest row, test the rest.
+    /// Every part with a positive fraction gets at least one row.
+    pub fn sizes(&self, n: usize) -> Result<[usize; 3], String> {
+        let sum = self.train + self.valid + self.test;
+        if (sum - 1.0).abs() > 1e-9 || [self.train, self.valid, self.test].iter().any(|f| !(0.0..=1.0).contains(f)) {
+            return Err(format!(
+                "fractions {} + {} + {} must be within 0..1 and sum to 1",
+                self.train, self.valid, self.test
+            ));
+        }
+        let part = |f: f64| if f > 0.0 { ((f * n as f64).round() as usize).max(1) } else { 0 };
+        let (train, valid) = (part(self.train), part(self.valid));
+        match n.checked_sub(train + valid) {
+            Some(test) if test > 0 || self.test == 0.0 => Ok([train, valid, test]),
+            _ => Err(format!("{n} rows are too few for a {}/{}/{} split", self.train, self.valid, self.test)),
+        }
+    }
+}
+
+/// Row indices of the three parts of every task. Tasks with shared inputs have the same lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Split {
+    /// Training rows per task.
+    pub train: Vec<Arc<[usize]>>,
+    /// Validation rows per task.
+    pub valid: Vec<Arc<[usize]>>,
+    /// Test rows per task.
+    pub test: Vec<Arc<[usize]>>,
+}
+
+impl Split {
+    /// Draws a random split per task; tasks with the same inputs draw once, so that they keep sharing them.
+    ///
+    /// `rows` first draws that many rows of each task without replacement (all rows where a task has no more).
+    pub fn random(data: &MultiTask, rows: Option<usize>, fractions: Fractions, seed: &Seed) -> Result<Self, String> {
+        Self::per_task(data, |t, n| {
+            let mut order: Vec<usize> = (0..n).collect();
+            order.shuffle(&mut seed.stream(&format!("task {t}")).rng());
+            order.truncate(rows.unwrap_or(n));
+            let sizes = fractions.sizes(order.len()).map_err(|e| format!("task `{}`: {e}", data.tasks[t].name))?;
+            Ok([0, sizes[0], sizes[0] + sizes[1], order.len()].windows(2).map(|w| sorted(&order[w[0]..w[1]])).collect())
+        })
+    }
+
+    /// Fold `fold` of `k`: that fold validates, the others train, nothing is left for testing.
+    pub fn k_fold(data: &MultiTask, k: usize, fold: usize, seed: &Seed) -> Result<Self, String> {
+        Self::per_task(data, |t, n| {
+            if n < k {
+                return Err(format!("task `{}`: {n} rows cannot be cut into {k} folds", data.tasks[t].name));
+            }
+            let mut order: Vec<usize> = (0..n).collect();
+            order.shuffle(&mut seed.stream(&format!("task {t}")).rng());
+            let (valid, train): (Vec<_>, Vec<_>) = order.iter().enumerate().partition(|(i, _)| i % k == fold);
+            let rows = |part: Vec<(usize, &usize)>| sorted(&part.into_iter().map(|(_, &r)| r).collect::<Vec<_>>());
+            Ok(vec![rows(train), rows(valid), Vec::new().into()])
+        })
+    }
+
+    fn per_task(
+        data: &MultiTask,
+        mut draw: impl FnMut(usize, usize) -> Result<Vec<Arc<[usize]>>, String>,
+    ) -> Result<Self, String> {
+        let first = data.distinct_inputs();
+        let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
+        for (t, task) in data.tasks.iter().enumerate() {
+            let parts = if first[t] < t {
+                let s = first[t];
+                vec![Arc::clone(&split.train[s]), Arc::clone(&split.valid[s]), Arc::clone(&split.test[s])]
+            } else {
+                draw(t, task.n())?
+            };
+            let mut parts = parts.into_iter();
+            split.train.extend(parts.next());
+            split.valid.extend(parts.next());
+            split.test.extend(parts.next());
+        }
+        Ok(split)
+    }
+
+    /// The row lists of one part.
+    pub fn rows(&self, part: Part) -> &[Arc<[usize]>] {
+        match part {
+            Part::Train => &self.train,
+            Part::Valid => &self.valid,
+            Part::Test => &self.test,
+        }
+    }
+}
+
+/// Sums over a part are taken in the order of the rows in the file, so that they do not depend on the shuffle.
+fn sorted(rows: &[usize]) -> Arc<[usize]> {
+    let mut rows = rows.to_vec();
+    rows.sort_unstable();
+    rows.into()
+}
+
+/// `k` distinct indices below `n`, in increasing order.
+pub fn choose(n: usize, k: usize, rng: &mut impl Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    order.shuffle(rng);
+    order.truncate(k);
+    order.sort_unstable();
+    order
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Target, Task};
+    use ndarray::{Array1, Array2};
+    use proptest::prelude::*;
+
+    fn data(sizes: &[usize]) -> MultiTask {
+        let tasks = sizes
+            .iter()
+            .enumerate()
+            .map(|(t, &n)| Task { name: t.to_string(), x: Arc::new(Array2::ones((n, 1))), y: Array1::zeros(n) })
+            .collect();
+        MultiTask::new(vec!["a".into()], Target::Regression, tasks).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_disjoint_and_cover(sizes in prop::collection::vec(5_usize..200, 1..5), key in 0_u32..1000) {
+            let data = data(&sizes);
+            let thirds = Fractions { train: 0.6, valid: 0.2, test: 0.2 };
+            let split = Split::random(&data, None, thirds, &Seed::of(&key)).unwrap();
+            for (t, &n) in sizes.iter().enumerate() {
+                let mut all: Vec<usize> = [&split.train[t], &split.valid[t], &split.test[t]].iter().flat_map(|r| r.iter().copied()).collect();
+                all.sort_unstable();
+                prop_assert_eq!(all, (0..n).collect::<Vec<_>>());
+            }
+        }
+
+        #[test]
+        fn folds_cover_every_row_once(n in 5_usize..60, k in 2_usize..5) {
+            let data = data(&[n]);
+            let mut seen = vec![0; n];
+            for fold in 0..k {
+                let split = Split::k_fold(&data, k, fold, &Seed::of(&n)).unwrap();
+                prop_assert_eq!(split.train[0].len() + split.valid[0].len(), n);
+                split.valid[0].iter().for_each(|&r| seen[r] += 1);
+            }
+            prop_assert!(seen.iter().all(|&c| c == 1));
+        }
+    }
+
+    #[test]
+    fn a_subsample_never_exceeds_what_there_is() {
+        let thirds = Fractions { train: 0.6, valid: 0.2, test: 0.2 };
+        let split = Split::random(&data(&[10, 100]), Some(20), thirds, &Seed::of(&1)).unwrap();
+        assert_eq!([split.train[0].len(), split.train[1].len()], [6, 12]);
+        assert!(Split::random(&data(&[2]), None, thirds, &Seed::of(&1)).is_err());
+    }
+}

@@ -1,0 +1,234 @@
+//! Tasks and the set of tasks a method learns together.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+/// What is wrong with a set of tasks, in words a user can act on.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum DataError {
+    /// There is nothing to learn from.
+    #[error("{0}: no task left; at least one task with two rows is needed")]
+    NoTasks(String),
+    /// A task's shapes contradict each other or the other tasks'.
+    #[error("task `{task}`: {detail}")]
+    Shape {
+        /// The task at fault.
+        task: String,
+        /// What was found and what was expected.
+        detail: String,
+    },
+    /// A value is NaN or infinite.
+    #[error("task `{task}`, row {row}, {column}: {value} is not a finite number")]
+    NotFinite {
+        /// The task at fault.
+        task: String,
+        /// Row within the task, counted from 1.
+        row: usize,
+        /// `feature NAME` or `target`.
+        column: String,
+        /// The value found.
+        value: f64,
+    },
+}
+
+/// One task: `n_t` samples of `p` features and one target value each.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Name shown in tables and files.
+    pub name: String,
+    /// Inputs, `n_t x p`. Tasks with the same inputs share one allocation, and everything computed from it.
+    pub x: Arc<Array2<f64>>,
+    /// Targets, `n_t`.
+    pub y: Array1<f64>,
+}
+
+impl Task {
+    /// Number of samples.
+    pub fn n(&self) -> usize {
+        self.y.len()
+    }
+}
+
+/// What the target values mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Target {
+    /// A real number.
+    Regression,
+    /// A class label, -1 or +1.
+    Binary,
+}
+
+/// The parameters a synthetic data set was drawn from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Truth {
+    /// True weights, features x tasks.
+    pub weights: Array2<f64>,
+    /// Features that matter to the tasks jointly (the row-sparse part).
+    pub shared_rows: Vec<usize>,
+    /// Group of each task.
+    pub groups: Vec<usize>,
+    /// Tasks whose weights do not follow the shared pattern.
+    pub outliers: Vec<usize>,
+}
+
+/// Several tasks over the same features.
+#[derive(Debug, Clone)]
+pub struct MultiTask {
+    /// Names of the `p` features.
+    pub features: Arc<[String]>,
+    /// What the targets are.
+    pub target: Target,
+    /// The tasks, in the order of the columns of every weight matrix.
+    pub tasks: Vec<Task>,
+    /// The true parameters, for synthetic data.
+    pub truth: Option<Arc<Truth>>,
+}
+
+impl MultiTask {
+    /// Checks that the tasks fit together: one width, as many targets as rows, finite values throughout.
+    pub fn new(features: Vec<String>, target: Target, tasks: Vec<Task>) -> Result<Self, DataError> {
+        if tasks.is_empty() {
+            return Err(DataError::NoTasks("the data set".into()));
+        }
+        let p = features.len();
+        for task in &tasks {
+            let shape = |detail: String| DataError::Shape { task: task.name.clone(), detail };
+            if task.x.ncols() != p {
+                return Err(shape(format!("{} feature columns, expected {p}", task.x.ncols())));
+            }
+            if task.x.nrows() != task.n() {
+                return Err(shape(format!("{} rows of features but {} targets", task.x.nrows(), task.n())));
+            }
+            if task.n() == 0 {
+                return Err(shape("no rows".into()));
+            }
+            if let Some(((row, column), &value)) = task.x.indexed_iter().find(|(_, v)| !v.is_finite()) {
+                let column = format!("feature `{}`", features[column]);
+                return Err(DataError::NotFinite { task: task.name.clone(), row: row + 1, column, value });
+            }
+            if let Some((row, &value)) = task.y.indexed_iter().find(|(_, v)| !v.is_finite()) {
+                return Err(DataError::NotFinite {
+                    task: task.name.clone(),
+                    row: row + 1,
+                    column: "target".into(),
+                    value,
+                });
+            }
+        }
+        Ok(Self { features: features.into(), target, tasks, truth: None })
+    }
+
+    /// Attaches the parameters the data was drawn from.
+    #[must_use]
+    pub fn with_truth(mut self, truth: Truth) -> Self {
+        self.truth = Some(Arc::new(truth));
+        self
+    }
+
+    /// Number of features `p`.
+    pub fn n_features(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Number of tasks `m`.
+    pub fn n_tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// Samples over all tasks; rows of shared inputs count once per task.
+    pub fn n_samples(&self) -> usize {
+        self.tasks.iter().map(Task::n).sum()
+    }
+
+    /// Whether all tasks look at one and the same input matrix.
+    pub fn shares_inputs(&self) -> bool {
+        self.tasks.iter().all(|t| Arc::ptr_eq(&t.x, &self.tasks[0].x))
+    }
+
+    /// Names of the tasks, in column order.
+    pub fn task_names(&self) -> Vec<String> {
+        self.tasks.iter().map(|t| t.name.clone()).collect()
+    }
+
+    /// For each task, the index of the first task with the very same inputs: work done per distinct input
+    /// matrix is done once.
+    pub fn distinct_inputs(&self) -> Vec<usize> {
+        (0..self.n_tasks())
+            .map(|t| (0..t).find(|&s| Arc::ptr_eq(&self.tasks[s].x, &self.tasks[t].x)).unwrap_or(t))
+            .collect()
+    }
+
+    /// The same tasks with other inputs and targets. `f` maps inputs once per distinct matrix, so sharing survives;
+    /// `g` maps every task's target. Both receive the index of the task.
+    #[must_use]
+    pub fn map(
+        &self,
+        mut f: impl FnMut(usize, &Array2<f64>) -> Array2<f64>,
+        mut g: impl FnMut(usize, &Array1<f64>) -> Array1<f64>,
+    ) -> Self {
+        let first = self.distinct_inputs();
+        let mut tasks: Vec<Task> = Vec::with_capacity(self.n_tasks());
+        for (t, task) in self.tasks.iter().enumerate() {
+            let x = if first[t] < t { Arc::clone(&tasks[first[t]].x) } else { Arc::new(f(t, &task.x)) };
+            tasks.push(Task { name: task.name.clone(), x, y: g(t, &task.y) });
+        }
+        Self { tasks, ..self.clone() }
+    }
+
+    /// The given rows of each task. Tasks that share inputs and are given the same row list share the result.
+    #[must_use]
+    pub fn select(&self, rows: &[Arc<[usize]>]) -> Self {
+        let first: Vec<usize> = (0..self.n_tasks())
+            .map(|t| {
+                (0..t).find(|&s| Arc::ptr_eq(&self.tasks[s].x, &self.tasks[t].x) && rows[s] == rows[t]).unwrap_or(t)
+            })
+            .collect();
+        let mut tasks: Vec<Task> = Vec::with_capacity(self.n_tasks());
+        for (t, task) in self.tasks.iter().enumerate() {
+            let x =
+                if first[t] < t { Arc::clone(&tasks[first[t]].x) } else { Arc::new(task.x.select(Axis(0), &rows[t])) };
+            tasks.push(Task { name: task.name.clone(), x, y: task.y.select(Axis(0), &rows[t]) });
+        }
+        Self { tasks, ..self.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn shared() -> MultiTask {
+        let x = Arc::new(array![[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let task = |name: &str, y| Task { name: name.into(), x: Arc::clone(&x), y };
+        MultiTask::new(
+            vec!["a".into(), "b".into()],
+            Target::Regression,
+            vec![task("s", array![1.0, 2.0, 3.0]), task("t", array![0.0, 1.0, 0.0])],
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn selecting_the_same_rows_keeps_inputs_shared() {
+        let data = shared();
+        let rows: Arc<[usize]> = vec![2, 0].into();
+        let picked = data.select(&[Arc::clone(&rows), rows]);
+        assert!(picked.shares_inputs());
+        assert_eq!(*picked.tasks[1].x, array![[5.0, 6.0], [1.0, 2.0]]);
+        assert_eq!(picked.tasks[0].y, array![3.0, 1.0]);
+        let apart = data.select(&[vec![0].into(), vec![1].into()]);
+        assert!(!apart.shares_inputs());
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        let x = Arc::new(array![[1.0, f64::NAN]]);
+        let task = Task { name: "s".into(), x, y: array![1.0] };
+        let error = MultiTask::new(vec!["a".into(), "b".into()], Target::Regression, vec![task]).unwrap_err();
+        assert_eq!(error.to_string(), "task `s`, row 1, feature `b`: NaN is not a finite number");
+    }
+}

@@ -1,0 +1,105 @@
+//! What went wrong, in words that fit on one screen and say what to do.
+
+use std::fmt::Write;
+use std::io;
+use std::path::PathBuf;
+
+use crate::catalog::UnknownDataset;
+use crate::suggest::{did_you_mean, listed};
+
+/// A place that did not give the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// Where it was looked for.
+    pub place: String,
+    /// Why it did not come from there.
+    pub reason: String,
+}
+
+/// A file could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// There is no such data set.
+    #[error(transparent)]
+    UnknownDataset(#[from] UnknownDataset),
+    /// The data set has no such file.
+    #[error("data set `{dataset}` has no file `{file}`{}\nfiles: {}", did_you_mean(file, valid), listed(valid))]
+    UnknownFile {
+        /// The data set.
+        dataset: String,
+        /// The file asked for.
+        file: String,
+        /// The files it has.
+        valid: Vec<String>,
+    },
+    /// No place gave the file.
+    #[error("{}", not_obtained(dataset, file, tried))]
+    NotObtained {
+        /// The data set.
+        dataset: String,
+        /// The file.
+        file: String,
+        /// Every place that was looked at, in order.
+        tried: Vec<Attempt>,
+    },
+    /// The cache folder cannot be written.
+    #[error(
+        "the cache folder {} cannot be used: {doing}: {source}\n\
+         make it writable, make room in it, or choose another folder",
+        folder.display()
+    )]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// What was being done.
+        doing: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The record of checksums taken at first use is damaged.
+    #[error(
+        "{} cannot be read: {detail}\n\
+         it holds the checksums of earlier downloads; mend it, or delete it to start afresh",
+        path.display()
+    )]
+    Pins {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+}
+
+fn not_obtained(dataset: &str, file: &str, tried: &[Attempt]) -> String {
+    let mut text = format!("no copy of `{file}` for data set `{dataset}`\nlooked in");
+    for Attempt { place, reason } in tried {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {place}\n    {reason}");
+    }
+    let _ = write!(
+        text,
+        "\nto fetch it:            mtl datasets fetch {dataset}\n\
+         from a folder or URL:   mtl datasets fetch {dataset} --mirror DIR"
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_tells_where_and_what_to_do() {
+        let tried = vec![
+            Attempt { place: "cache /c/a/f".into(), reason: "not there".into() },
+            Attempt { place: "https://a.org/f".into(), reason: "HTTP 404 Not Found".into() },
+        ];
+        let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried };
+        assert_eq!(
+            error.to_string(),
+            "no copy of `f` for data set `a`\nlooked in\n  cache /c/a/f\n    not there\n  https://a.org/f\n    \
+             HTTP 404 Not Found\nto fetch it:            mtl datasets fetch a\n\
+             from a folder or URL:   mtl datasets fetch a --mirror DIR"
+        );
+    }
+}

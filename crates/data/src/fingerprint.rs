@@ -1,0 +1,172 @@
+//! Proof that a table holds the expected values, whatever file they came in.
+//!
+//! Copies of a data set differ in container, number format and header. A checksum tells them apart; a fingerprint
+//! tells that they are the same data.
+
+use ndarray::ArrayView1;
+use serde::Deserialize;
+
+use crate::format::Table;
+
+/// Column sums may differ by this share of the larger one.
+pub const TOLERANCE: f64 = 1e-9;
+
+/// What the values of a table must be.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fingerprint {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// Number of missing cells (NaN).
+    pub missing: usize,
+    /// Sum of each column over the cells that are not missing, where someone has computed them.
+    pub column_sums: Option<Vec<f64>>,
+}
+
+/// The first difference between a table and its fingerprint.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Mismatch {
+    /// The shape differs.
+    #[error("the table has {found_rows} rows and {found_columns} columns, expected {rows} and {columns}")]
+    Shape {
+        /// Rows in the table.
+        found_rows: usize,
+        /// Columns in the table.
+        found_columns: usize,
+        /// Rows expected.
+        rows: usize,
+        /// Columns expected.
+        columns: usize,
+    },
+    /// The number of missing cells differs.
+    #[error("{found} cells are missing, expected {expected}")]
+    Missing {
+        /// Missing cells in the table.
+        found: usize,
+        /// Missing cells expected.
+        expected: usize,
+    },
+    /// A column's values differ.
+    #[error("column {number} (`{column}`) sums to {found:?}, expected {expected:?}")]
+    Sum {
+        /// Name of the first column that differs.
+        column: String,
+        /// Its position, counted from 1.
+        number: usize,
+        /// Sum in the table.
+        found: f64,
+        /// Sum expected.
+        expected: f64,
+    },
+}
+
+impl Fingerprint {
+    /// The fingerprint of a table.
+    pub fn of(table: &Table) -> Self {
+        Self {
+            rows: table.values.nrows(),
+            columns: table.values.ncols(),
+            missing: table.values.iter().filter(|v| v.is_nan()).count(),
+            column_sums: Some(table.values.columns().into_iter().map(sum).collect()),
+        }
+    }
+
+    /// Whether the table has these values.
+    pub fn verify(&self, table: &Table) -> Result<(), Mismatch> {
+        let found = Self::of(table);
+        if (found.rows, found.columns) != (self.rows, self.columns) {
+            return Err(Mismatch::Shape {
+                found_rows: found.rows,
+                found_columns: found.columns,
+                rows: self.rows,
+                columns: self.columns,
+            });
+        }
+        if found.missing != self.missing {
+            return Err(Mismatch::Missing { found: found.missing, expected: self.missing });
+        }
+        let sums = found.column_sums.iter().flatten().zip(self.column_sums.iter().flatten());
+        for (index, (&found, &expected)) in sums.enumerate() {
+            let tolerance = TOLERANCE * found.abs().max(expected.abs());
+            // A sum that is infinite would be within an infinite tolerance.
+            if !found.is_finite() || (found - expected).abs() > tolerance {
+                let column = table.columns[index].clone();
+                return Err(Mismatch::Sum { column, number: index + 1, found, expected });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the fingerprint itself makes sense.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        match &self.column_sums {
+            Some(sums) if sums.len() != self.columns => {
+                Err(format!("{} column sums for {} columns", sums.len(), self.columns))
+            }
+            Some(sums) if sums.iter().any(|s| !s.is_finite()) => Err("a column sum is not finite".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Neumaier's sum: exact enough that neither the order of the rows nor cancellation in a centred column shows.
+fn sum(column: ArrayView1<'_, f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
+    for &value in column.iter().filter(|v| !v.is_nan()) {
+        let next = sum + value;
+        lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
+        sum = next;
+    }
+    sum + lost
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    fn table() -> Table {
+        Table { columns: vec!["a".into(), "b".into()], values: array![[1.0, 1e9], [2.0, f64::NAN], [4.0, -1e9 + 0.5]] }
+    }
+
+    #[test]
+    fn a_table_matches_its_own_fingerprint_only() {
+        let print = Fingerprint::of(&table());
+        assert_eq!(print, Fingerprint { rows: 3, columns: 2, missing: 1, column_sums: Some(vec![7.0, 0.5]) });
+        print.verify(&table()).unwrap();
+
+        let mut other = table();
+        other.values[[2, 1]] += 1e-6;
+        let error = print.verify(&other).unwrap_err().to_string();
+        assert_eq!(error, "column 2 (`b`) sums to 0.5000009536743164, expected 0.5");
+
+        other = table();
+        other.values[[0, 0]] *= 1.0 + 1e-12;
+        print.verify(&other).unwrap();
+
+        other = table();
+        other.values[[1, 1]] = 0.0;
+        assert_eq!(print.verify(&other).unwrap_err(), Mismatch::Missing { found: 0, expected: 1 });
+
+        other.values = array![[1.0, 2.0]];
+        assert!(print.verify(&other).unwrap_err().to_string().starts_with("the table has 1 rows and 2 columns"));
+    }
+
+    #[test]
+    fn an_infinite_sum_never_matches() {
+        let print = Fingerprint { rows: 1, columns: 1, missing: 0, column_sums: Some(vec![1.0]) };
+        let table = Table { columns: vec!["a".into()], values: array![[f64::INFINITY]] };
+        assert!(matches!(print.verify(&table), Err(Mismatch::Sum { .. })));
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_show() {
+        let values: Vec<f64> = (0..1000).map(|i| 0.1 * f64::from(i) - 49.95).collect();
+        let mut reversed = values.clone();
+        reversed.reverse();
+        let sums = |v: &[f64]| sum(ArrayView1::from(v));
+        assert_eq!(sums(&values).to_bits(), sums(&reversed).to_bits());
+    }
+}

@@ -1,0 +1,297 @@
+//! Matrices in MATLAB 5 files (`save -v5` to `-v7`).
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use matrw::{MatFile, MatVariable};
+use ndarray::{Array2, ShapeBuilder};
+
+use super::Table;
+use crate::suggest::listed;
+
+/// What is wrong with a MATLAB file.
+#[derive(Debug, thiserror::Error)]
+pub enum MatError {
+    /// The file cannot be opened or read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The file is of another format.
+    #[error("{}: found {found}, expected a MATLAB 5 file", path.display())]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// What it looks like.
+        found: &'static str,
+    },
+    /// The file ends inside a variable.
+    #[error("{}: the file is cut short: {found} bytes, expected at least {expected}", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        found: usize,
+        /// The size it claims.
+        expected: usize,
+    },
+    /// The contents make no sense to the parser.
+    #[error("{}: the file is damaged: {detail}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words.
+        detail: String,
+    },
+    /// The variable is not there.
+    #[error("{}: there is no variable `{wanted}`\nvariables: {}", path.display(), listed(have))]
+    MissingVariable {
+        /// The file.
+        path: PathBuf,
+        /// The variable asked for.
+        wanted: String,
+        /// The variables there are.
+        have: Vec<String>,
+    },
+    /// The variable is there but is not the matrix it should be.
+    #[error("{}, variable `{variable}`: found {found}, expected a real matrix with {columns} columns", path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        variable: String,
+        /// What it is.
+        found: String,
+        /// How many columns it should have.
+        columns: usize,
+    },
+}
+
+const HEADER: usize = 128;
+
+/// Reads the real matrix `variable`, which should have so many columns. They are named by their numbers, from 1.
+pub fn read(path: &Path, variable: &str, columns: usize) -> Result<Table, MatError> {
+    let mut bytes = std::fs::read(path).map_err(|source| MatError::Io { path: path.into(), source })?;
+    check_extent(path, &bytes)?;
+    // matrw wants this literal text. The header's first 116 bytes are free text, and writers differ.
+    let magic = b"MATLAB 5.0 MAT-file, ";
+    bytes[..magic.len()].copy_from_slice(magic);
+
+    let damaged = |detail: String| MatError::Damaged { path: path.into(), detail };
+    // matrw panics on some damaged files; a file is no reason to stop the program.
+    let parsed = catch_unwind(AssertUnwindSafe(|| matrw::load_matfile_from_u8(&bytes)));
+    let file = match parsed {
+        Ok(Ok(file)) => file,
+        Ok(Err(e)) => return Err(damaged(e.to_string())),
+        Err(panic) => return Err(damaged(first_line(&*panic))),
+    };
+    if !file.contains(variable) {
+        let have = file.iter().map(|(name, _)| name.clone()).collect();
+        return Err(MatError::MissingVariable { path: path.into(), wanted: variable.into(), have });
+    }
+    let converted = catch_unwind(AssertUnwindSafe(|| to_matrix(&file, variable, columns)));
+    match converted {
+        Ok(Ok(values)) => Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values }),
+        Ok(Err(found)) => Err(MatError::Shape { path: path.into(), variable: variable.into(), found, columns }),
+        Err(panic) => Err(damaged(format!("variable `{variable}`: {}", first_line(&*panic)))),
+    }
+}
+
+/// What a panic said, as far as it fits on a line.
+fn first_line(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.and_then(|t| t.lines().next()).unwrap_or("the parser gave up").into()
+}
+
+/// Walks over the top-level elements. matrw takes the end of the bytes for the end of the file, so a file cut short
+/// would look like one with a variable missing.
+fn check_extent(path: &Path, bytes: &[u8]) -> Result<(), MatError> {
+    let other = |found| Err(MatError::OtherFormat { path: path.into(), found });
+    if bytes.starts_with(b"\x89HDF") || bytes.starts_with(b"MATLAB 7.3") {
+        return other("a MATLAB 7.3 (HDF5) file");
+    }
+    let little = match bytes.get(HEADER - 2..HEADER) {
+        Some(b"IM") => true,
+        Some(b"MI") => false,
+        _ if bytes.is_empty() => return other("an empty file"),
+        _ => return other("something else (a web page, a MATLAB 4 file?)"),
+    };
+    let word = |at: usize| -> Option<u32> {
+        let word: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
+        Some(if little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) })
+    };
+    const COMPRESSED: u32 = 15;
+    let mut at = HEADER;
+    while let (Some(kind), Some(size)) = (word(at), word(at + 4)) {
+        let end = at + 8 + size as usize;
+        if end > bytes.len() {
+            return Err(MatError::CutShort { path: path.into(), found: bytes.len(), expected: end });
+        }
+        at = if kind == COMPRESSED { end } else { end.next_multiple_of(8) };
+    }
+    Ok(())
+}
+
+/// The matrix, or what is there instead.
+fn to_matrix(file: &MatFile, variable: &str, columns: usize) -> Result<Array2<f64>, String> {
+    let found = &file[variable];
+    let MatVariable::NumericArray(array) = found else {
+        return Err(match found {
+            MatVariable::CellArray(_) => "a cell array".into(),
+            MatVariable::SparseArray(_) => "a sparse matrix".into(),
+            MatVariable::Structure(_) | MatVariable::StructureArray(_) => "a structure".into(),
+            _ => "something that is no matrix".into(),
+        });
+    };
+    let shape = array.dim.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+    let &[rows, width] = array.dim.as_slice() else {
+        return Err(format!("a {shape} array"));
+    };
+    if array.is_complex() {
+        return Err(format!("a complex {shape} matrix"));
+    }
+    if width != columns || rows == 0 {
+        return Err(format!("a {shape} matrix"));
+    }
+    // Values of whole-number classes and of text are not what a matrix of measurements looks like.
+    let values = found.to_vec_f64().or_else(|| found.to_vec_f32().map(|v| v.into_iter().map(f64::from).collect()));
+    let values = values.ok_or_else(|| format!("a {shape} array of integers or text"))?;
+    let values =
+        Array2::from_shape_vec((rows, width).f(), values).map_err(|_| format!("a {shape} matrix cut short"))?;
+    Ok(values.as_standard_layout().into_owned())
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// The bytes of a file with one real matrix of doubles, laid out as the GPML files are.
+    pub(crate) fn mat_bytes(variable: &str, values: &Array2<f64>) -> Vec<u8> {
+        let mut bytes = format!("{:<124}", "MATLAB 5.0 MAT-file, Platform: GLNX86, made up").into_bytes();
+        bytes.extend([0x00, 0x01, b'I', b'M']);
+        let element = |kind: u32, data: &[u8]| {
+            let mut out = [kind.to_le_bytes(), (data.len() as u32).to_le_bytes()].concat();
+            out.extend(data);
+            out.resize(out.len().next_multiple_of(8), 0);
+            out
+        };
+        let words = |w: &[u32]| w.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let (rows, columns) = values.dim();
+        let data: Vec<u8> = values.t().iter().flat_map(|v| v.to_le_bytes()).collect();
+        let matrix = [
+            element(6, &words(&[6, 0])),
+            element(5, &words(&[rows as u32, columns as u32])),
+            element(1, variable.as_bytes()),
+            element(9, &data),
+        ];
+        bytes.extend(element(14, &matrix.concat()));
+        bytes
+    }
+
+    fn read_bytes(bytes: &[u8], variable: &str) -> Result<Table, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.mat");
+        std::fs::write(&path, bytes).unwrap();
+        let prefix = path.display().to_string();
+        read(&path, variable, 2).map_err(|e| e.to_string().replace(&prefix, "m.mat"))
+    }
+
+    fn values() -> Array2<f64> {
+        array![[1.5, -2.0], [3.25, 1e-300], [f64::MAX, 0.1]]
+    }
+
+    #[test]
+    fn a_matrix_comes_back_bit_for_bit() {
+        let table = read_bytes(&mat_bytes("inputs", &values()), "inputs").unwrap();
+        assert_eq!(table, Table { columns: vec!["1".into(), "2".into()], values: values() });
+        assert!(table.values.is_standard_layout());
+    }
+
+    #[test]
+    fn headers_of_other_writers_are_accepted() {
+        let mut bytes = mat_bytes("inputs", &values());
+        bytes[..24].copy_from_slice(b"MATLAB 5.0 MAT-file Plat");
+        assert_eq!(read_bytes(&bytes, "inputs").unwrap().values, values());
+    }
+
+    #[test]
+    fn compressed_files_and_shortened_numbers_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.mat");
+        // Whole numbers are stored as bytes, as MATLAB does.
+        let whole = matrw::matvar!([[1.0, 2.0], [3.0, 4.0], [5.0, 250.0]]);
+        let mut file = MatFile::new();
+        file.insert("w", whole);
+        matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+        let table = read(&path, "w", 2).unwrap();
+        assert_eq!(table.values, array![[1.0, 2.0], [3.0, 4.0], [5.0, 250.0]]);
+    }
+
+    #[test]
+    fn every_fault_is_named() {
+        let good = mat_bytes("inputs", &values());
+        let fails = |bytes: &[u8], variable: &str, expected: &str| {
+            assert_eq!(read_bytes(bytes, variable).unwrap_err(), expected);
+        };
+        fails(&good, "input", "m.mat: there is no variable `input`\nvariables: `inputs`");
+        fails(
+            &mat_bytes("inputs", &array![[1.0, 2.0, 3.0]]),
+            "inputs",
+            "m.mat, variable `inputs`: found a 1 x 3 matrix, expected a real matrix with 2 columns",
+        );
+        let short = good.len() - 20;
+        let expected = format!("m.mat: the file is cut short: {short} bytes, expected at least {}", good.len());
+        fails(&good[..short], "inputs", &expected);
+        fails(b"", "inputs", "m.mat: found an empty file, expected a MATLAB 5 file");
+        fails(
+            b"<html>",
+            "inputs",
+            "m.mat: found something else (a web page, a MATLAB 4 file?), expected a MATLAB 5 file",
+        );
+        fails(b"MATLAB 7.3 MAT-file", "inputs", "m.mat: found a MATLAB 7.3 (HDF5) file, expected a MATLAB 5 file");
+        assert!(read(Path::new("/nowhere/m.mat"), "a", 1).unwrap_err().to_string().contains("cannot be read"));
+    }
+
+    #[test]
+    fn a_panic_inside_the_parser_is_an_error() {
+        let mut bytes = mat_bytes("inputs", &values());
+        // The number of rows: more than there are numbers.
+        bytes[160] = 200;
+        let error = read_bytes(&bytes, "inputs").unwrap_err();
+        assert!(error.starts_with("m.mat: the file is damaged: ") && error.contains("does not match"), "{error}");
+    }
+
+    #[test]
+    fn other_kinds_of_variables_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.mat");
+        let mut file = MatFile::new();
+        file.insert("c", matrw::matvar!(["text", 1.0]));
+        file.insert("z", matrw::matvar!([[(1.0, 2.0), (3.0, 4.0)], [(1.0, 2.0), (3.0, 4.0)]]));
+        file.insert("s", matrw::matvar!({ a: 1.0 }));
+        matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+        let found = |name: &str| read(&path, name, 2).unwrap_err().to_string();
+        assert!(found("c").contains("found a cell array, expected"), "{}", found("c"));
+        assert!(found("z").contains("found a complex 2 x 2 matrix, expected"), "{}", found("z"));
+        assert!(found("s").contains("found a structure, expected"), "{}", found("s"));
+        assert!(found("x").contains("variables: `c`, `z`, `s`"), "{}", found("x"));
+    }
+
+    proptest::proptest! {
+        /// Whatever is broken, there is an error or a matrix, never a panic.
+        #[test]
+        fn damage_is_survived(at in 128_usize..256, bit in 0_u8..8) {
+            let mut bytes = mat_bytes("inputs", &values());
+            let at = at.min(bytes.len() - 1);
+            bytes[at] ^= 1 << bit;
+            if let Ok(table) = read_bytes(&bytes, "inputs") {
+                proptest::prop_assert_eq!(table.values.ncols(), 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! One reader a file format. All give a [`Table`].
+
+pub mod csv;
+pub mod mat;
+
+use std::path::Path;
+
+use ndarray::Array2;
+use serde::Deserialize;
+
+use crate::suggest::{did_you_mean, listed};
+
+/// Named columns of numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// Column names, in file order.
+    pub columns: Vec<String>,
+    /// Rows x columns. A missing cell is NaN, where a format has such a thing.
+    pub values: Array2<f64>,
+}
+
+/// A column that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no column `{wanted}`{}\ncolumns: {}", did_you_mean(wanted, have), listed(have))]
+pub struct MissingColumn {
+    /// The column asked for.
+    pub wanted: String,
+    /// The columns there are.
+    pub have: Vec<String>,
+}
+
+/// Position of a column.
+pub(crate) fn position(columns: &[String], wanted: &str) -> Result<usize, MissingColumn> {
+    columns
+        .iter()
+        .position(|c| c == wanted)
+        .ok_or_else(|| MissingColumn { wanted: wanted.into(), have: columns.to_vec() })
+}
+
+impl Table {
+    /// Position of a column.
+    pub fn position(&self, column: &str) -> Result<usize, MissingColumn> {
+        position(&self.columns, column)
+    }
+}
+
+/// How a file of the catalog is to be read.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// Comma-separated numbers with a header line.
+    Csv,
+    /// The matrix of that name in a MATLAB 5 file.
+    Mat(String),
+}
+
+impl Format {
+    /// Reads a table that should have so many columns.
+    pub fn read(&self, path: &Path, columns: usize) -> Result<Table, FormatError> {
+        match self {
+            Self::Csv => Ok(csv::read(path, &[])?),
+            Self::Mat(variable) => Ok(mat::read(path, variable, columns)?),
+        }
+    }
+}
+
+/// A file that cannot be read as what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// As comma-separated values.
+    #[error(transparent)]
+    Csv(#[from] csv::CsvError),
+    /// As a MATLAB file.
+    #[error(transparent)]
+    Mat(#[from] mat::MatError),
+}

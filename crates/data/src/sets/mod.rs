@@ -1,0 +1,133 @@
+//! The data sets: one file each, and one line each in the registry.
+
+mod parkinsons;
+mod sarcos;
+
+use std::collections::BTreeMap;
+
+use mtl_core::{MultiTask, Seed};
+
+use crate::catalog::UnknownDataset;
+use crate::fetch::{FetchedFile, Fetcher};
+use crate::format::Table;
+use crate::library::LoadError;
+use crate::synthetic;
+
+/// Options of a canonical specification: every one is there, with one of its choices.
+pub(crate) type Options = BTreeMap<String, String>;
+
+/// How a data set comes about.
+#[derive(Clone, Copy)]
+pub(crate) enum Loader {
+    /// Read from files.
+    Read(fn(&Options, &mut Files<'_>) -> Result<MultiTask, LoadError>),
+    /// Drawn from a seed.
+    Drawn(fn(&Options, &Seed) -> MultiTask),
+}
+
+/// A data set's code.
+pub(crate) struct Registered {
+    /// Name in the catalog.
+    name: &'static str,
+    /// Goes up when the same files or seed give other tasks than before, so that old results are not taken for new.
+    revision: u32,
+    pub(crate) loader: Loader,
+}
+
+/// Every data set.
+const REGISTRY: &[Registered] = &[
+    Registered { name: "parkinsons", revision: 1, loader: Loader::Read(parkinsons::load) },
+    Registered { name: "sarcos", revision: 1, loader: Loader::Read(sarcos::load_full) },
+    Registered { name: "sarcos-test", revision: 1, loader: Loader::Read(sarcos::load_test) },
+    Registered { name: "synthetic-gl", revision: 1, loader: Loader::Drawn(synthetic::gl::draw) },
+    Registered { name: "synthetic-metag", revision: 1, loader: Loader::Drawn(synthetic::metag::draw) },
+    Registered { name: "synthetic-rmtfl", revision: 1, loader: Loader::Drawn(synthetic::rmtfl::draw) },
+];
+
+pub(crate) fn registered(name: &str) -> Result<&'static Registered, LoadError> {
+    REGISTRY.iter().find(|r| r.name == name).ok_or_else(|| {
+        let valid = REGISTRY.iter().map(|r| r.name.into()).collect();
+        LoadError::BadInput(UnknownDataset { name: name.into(), valid }.into())
+    })
+}
+
+/// Revision of a data set's code, part of the identity of results; `None` for an unknown name.
+pub fn revision(name: &str) -> Option<u32> {
+    REGISTRY.iter().find(|r| r.name == name).map(|r| r.revision)
+}
+
+/// The files of one data set, as its loader sees them.
+pub(crate) struct Files<'a> {
+    fetcher: &'a Fetcher,
+    dataset: &'a str,
+    used: Vec<FetchedFile>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(fetcher: &'a Fetcher, dataset: &'a str) -> Self {
+        Self { fetcher, dataset, used: Vec::new() }
+    }
+
+    /// What was used so far.
+    pub(crate) fn used(self) -> Vec<FetchedFile> {
+        self.used
+    }
+
+    /// Fetches a file, reads it and checks its values.
+    fn table(&mut self, file: &str) -> Result<Table, LoadError> {
+        let fetched = self.fetcher.file(self.dataset, file)?;
+        let entry = self.fetcher.catalog().get(self.dataset).map_err(|e| LoadError::BadInput(e.into()))?;
+        let corrupt = |detail| LoadError::Corrupt { dataset: self.dataset.into(), path: fetched.path.clone(), detail };
+        let table = match entry.file(file) {
+            Some(listed) => {
+                let table = listed.format.read(&fetched.path, listed.fingerprint.columns);
+                let table = table.map_err(|e| corrupt(e.to_string()))?;
+                listed.fingerprint.verify(&table).map_err(|e| corrupt(e.to_string()))?;
+                table
+            }
+            None => return Err(corrupt("the catalog does not list it".into())),
+        };
+        self.used.push(fetched);
+        Ok(table)
+    }
+
+    /// The error for a table that has not what the loader needs.
+    fn corrupt(&self, detail: String) -> LoadError {
+        let path = self.used.last().map(|f| f.path.clone()).unwrap_or_default();
+        LoadError::Corrupt { dataset: self.dataset.into(), path, detail }
+    }
+
+    /// The error for values that make no tasks.
+    fn unusable(&self, source: mtl_core::DataError) -> LoadError {
+        LoadError::Unusable { dataset: self.dataset.into(), source }
+    }
+}
+
+/// A choice of a canonical specification.
+pub(crate) fn choice<'a>(options: &'a Options, option: &str) -> &'a str {
+    options.get(option).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Catalog;
+
+    #[test]
+    fn registry_and_catalog_list_the_same_sets() {
+        let registered: Vec<&str> = REGISTRY.iter().map(|r| r.name).collect();
+        let catalog = Catalog::embedded();
+        let listed: Vec<&str> = catalog.iter().map(|(name, _)| name).collect();
+        assert_eq!(registered, listed);
+    }
+
+    #[test]
+    fn sets_with_files_are_read_and_the_others_drawn() {
+        for (name, entry) in Catalog::embedded().iter() {
+            let drawn = matches!(registered(name).unwrap().loader, Loader::Drawn(_));
+            assert_eq!(drawn, entry.files.is_empty(), "{name}");
+            assert!(revision(name).is_some());
+        }
+        assert_eq!(revision("nothing"), None);
+    }
+}

@@ -1,0 +1,207 @@
+//! From a specification to tasks: made-up files in the layout of the real ones, and the generators.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use mtl_core::Seed;
+use mtl_data::fetch::{Origin, Trust};
+use mtl_data::{Catalog, DatasetSpec, Fetcher, Library, LoadError, Mirror};
+use ndarray::{Array2, array};
+use support::{entry, options, put, sha256};
+
+const HEADER: &str = "subject#,age,sex,test_time,motor_UPDRS,total_UPDRS,Jitter(%),Jitter(Abs),Jitter:RAP,Jitter:PPQ5,\
+                      Jitter:DDP,Shimmer,Shimmer(dB),Shimmer:APQ3,Shimmer:APQ5,Shimmer:APQ11,Shimmer:DDA,NHR,HNR,RPDE,DFA,PPE";
+
+/// Three rows of two subjects; cell `(r, c)` is `r + c / 100`, written as the real file writes small numbers.
+fn parkinsons() -> String {
+    let mut text = format!("{HEADER}\n");
+    for (row, subject) in [1, 2, 1].into_iter().enumerate() {
+        let cells: Vec<String> = (1..22).map(|c| format!("{row}{c:02}e-002")).collect();
+        text += &format!("{subject},{}\n", cells.join(","));
+    }
+    text
+}
+
+/// A MATLAB file with one matrix.
+fn mat(variable: &str, values: &Array2<f64>) -> Vec<u8> {
+    let (rows, columns) = values.dim();
+    let numbers = matrw::MatlabType::from(values.t().iter().copied().collect::<Vec<f64>>());
+    let array = matrw::NumericArray::new(vec![rows, columns], numbers, None).unwrap();
+    let mut file = matrw::MatFile::new();
+    file.insert(variable, matrw::MatVariable::NumericArray(array));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.mat");
+    matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+fn sarcos(rows: usize, offset: f64) -> Array2<f64> {
+    Array2::from_shape_fn((rows, 28), |(r, c)| offset + r as f64 + c as f64 / 100.0)
+}
+
+fn file(name: &str, format: &str, sha256: &str, rows: usize, columns: usize) -> String {
+    format!(
+        "  - name: {name}\n    format: {format}\n    sources: [{{url: 'http://127.0.0.1:9/f', sha256: {sha256}}}]\n    \
+         fingerprint: {{rows: {rows}, columns: {columns}, missing: 0}}\n"
+    )
+}
+
+fn made_up_catalog() -> Arc<Catalog> {
+    let embedded = "  options:\n    target: {choices: [total, motor], default: total, doc: d}\n    \
+                    features: {choices: [voice, voice+time, all], default: voice, doc: d}\n";
+    let test = file("sarcos_inv_test.mat", "{mat: sarcos_inv_test}", "unverified", 2, 28);
+    let yaml = [
+        entry("parkinsons"),
+        embedded.into(),
+        "  files:\n".into(),
+        file("parkinsons_updrs.data", "csv", "unverified", 3, 22),
+        entry("sarcos"),
+        "  files:\n".into(),
+        file("sarcos_inv.mat", "{mat: sarcos_inv}", "unverified", 3, 28),
+        test.clone(),
+        entry("sarcos-test"),
+        "  folder: sarcos\n  files:\n".into(),
+        test,
+    ];
+    Arc::new(Catalog::parse(&yaml.concat()).unwrap())
+}
+
+fn library(cache: &Path, mirror: &Path, catalog: Arc<Catalog>) -> Library {
+    let mut options = options(cache);
+    options.mirror = Some(Mirror::Folder(mirror.into()));
+    options.offline = true;
+    Library::new(Fetcher::with_catalog(options, catalog))
+}
+
+fn seed() -> Seed {
+    Seed::of(&"test")
+}
+
+#[test]
+fn parkinsons_variants() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(mirror.path(), "parkinsons/parkinsons_updrs.data", parkinsons());
+    let library = library(cache.path(), mirror.path(), made_up_catalog());
+    let load = |spec: DatasetSpec| library.load(&spec, &seed()).unwrap();
+    let spec = DatasetSpec::new("parkinsons");
+
+    let data = load(spec.clone());
+    assert_eq!(data.task_names(), ["subject 1", "subject 2"]);
+    assert_eq!((data.n_features(), data.features[0].as_str(), data.features[15].as_str()), (16, "Jitter(%)", "PPE"));
+    assert_eq!(data.tasks[0].y, array![0.05, 2.05]);
+    assert_eq!((data.tasks[1].x[[0, 0]], data.tasks[1].x[[0, 15]]), (1.06, 1.21));
+    assert!(data.truth.is_none());
+
+    assert_eq!(load(spec.clone().with("target", "motor")).tasks[0].y, array![0.04, 2.04]);
+    let data = load(spec.clone().with("features", "voice+time"));
+    assert_eq!((data.n_features(), data.features[16].as_str(), data.tasks[1].x[[0, 16]]), (17, "test_time", 1.03));
+    let data = load(spec.clone().with("features", "all"));
+    assert_eq!(data.features[16..].to_vec(), ["test_time", "age", "sex"]);
+    assert_eq!(data.tasks[1].x.row(0).to_vec()[16..], [1.03, 1.01, 1.02]);
+
+    let files = library.files(&spec).unwrap();
+    assert_eq!((files.len(), files[0].checksum), (1, Trust::Pinned));
+    assert!(matches!(files[0].origin, Origin::Mirror(_)));
+}
+
+#[test]
+fn sarcos_shares_its_inputs() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(mirror.path(), "sarcos/sarcos_inv.mat", mat("sarcos_inv", &sarcos(3, 0.5)));
+    put(mirror.path(), "sarcos/sarcos_inv_test.mat", mat("sarcos_inv_test", &sarcos(2, 10.5)));
+    let library = library(cache.path(), mirror.path(), made_up_catalog());
+
+    let data = library.load(&DatasetSpec::new("sarcos"), &seed()).unwrap();
+    assert!(data.shares_inputs());
+    assert_eq!((data.n_tasks(), data.n_features(), data.tasks[6].n()), (7, 21, 5));
+    assert_eq!(data.tasks[6].x.column(20).to_vec(), [0.7, 1.7, 2.7, 10.7, 11.7], "training rows first");
+    assert_eq!(data.tasks[6].y.to_vec(), [0.77, 1.77, 2.77, 10.77, 11.77]);
+    assert_eq!((data.tasks[6].name.as_str(), data.features[20].as_str()), ("torque 7", "acceleration 7"));
+    assert_eq!(library.files(&DatasetSpec::new("sarcos")).unwrap().len(), 2);
+
+    let test = library.load(&DatasetSpec::new("sarcos-test"), &seed()).unwrap();
+    assert_eq!((test.n_tasks(), test.tasks[0].y.to_vec()), (7, vec![10.71, 11.71]));
+    assert!(test.shares_inputs());
+}
+
+#[test]
+fn a_variant_is_read_once_however_it_is_spelled_and_whoever_asks() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(mirror.path(), "parkinsons/parkinsons_updrs.data", parkinsons());
+    let library = library(cache.path(), mirror.path(), made_up_catalog());
+    let short = DatasetSpec::new("parkinsons");
+    let long = short.clone().with("target", "total").with("features", "voice");
+    let first = library.load(&short, &seed()).unwrap();
+    std::fs::remove_dir_all(cache.path()).unwrap();
+    std::fs::remove_dir_all(mirror.path()).unwrap();
+    std::thread::scope(|scope| {
+        for spec in [&short, &long, &short, &long] {
+            let (library, first) = (&library, &first);
+            scope.spawn(move || {
+                let data = library.load(spec, &Seed::of(&"another")).unwrap();
+                assert!(Arc::ptr_eq(&data.tasks[1].x, &first.tasks[1].x));
+            });
+        }
+    });
+    let other = library.load(&short.clone().with("target", "motor"), &seed());
+    assert!(matches!(other, Err(LoadError::Unavailable(_))), "another variant reads for itself");
+}
+
+#[test]
+fn a_failure_is_not_remembered() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library = library(cache.path(), mirror.path(), made_up_catalog());
+    let spec = DatasetSpec::new("parkinsons");
+    let error = library.load(&spec, &seed()).unwrap_err();
+    assert!(matches!(error, LoadError::Unavailable(_)), "{error:?}");
+    assert!(error.to_string().contains("mtl datasets fetch parkinsons"), "{error}");
+    put(mirror.path(), "parkinsons/parkinsons_updrs.data", parkinsons());
+    assert_eq!(library.load(&spec, &seed()).unwrap().n_tasks(), 2);
+}
+
+#[test]
+fn bad_input_and_corrupt_files_are_told_apart() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library_of = |catalog| library(cache.path(), mirror.path(), catalog);
+    let fails = |library: &Library, spec: DatasetSpec| library.load(&spec, &seed()).unwrap_err();
+    let error = fails(&library_of(made_up_catalog()), DatasetSpec::new("parkinsons").with("target", "both"));
+    assert!(matches!(error, LoadError::BadInput(_)) && error.to_string().contains("choices: `total`, `motor`"));
+    let error = fails(&library_of(made_up_catalog()), DatasetSpec::new("parkinson"));
+    assert!(matches!(error, LoadError::BadInput(_)), "{error:?}");
+
+    // The checksum is right, but the catalog promises other contents.
+    let catalog_with = |text: &str, rows, columns| {
+        put(mirror.path(), "parkinsons/parkinsons_updrs.data", text);
+        let files = file("parkinsons_updrs.data", "csv", &sha256(text), rows, columns);
+        Arc::new(Catalog::parse(&format!("{}  files:\n{files}", entry("parkinsons"))).unwrap())
+    };
+    let corrupt = |catalog, part: &str| {
+        let error = fails(&library_of(catalog), DatasetSpec::new("parkinsons"));
+        assert!(matches!(&error, LoadError::Corrupt { path, .. } if path.starts_with(cache.path())), "{error:?}");
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    corrupt(catalog_with(&parkinsons(), 4, 22), "the table has 3 rows and 22 columns, expected 4 and 22");
+    corrupt(catalog_with("a,b\n1,x\n", 1, 2), "line 2, column `b`: found `x`");
+    corrupt(catalog_with("a,b\n1,2\n", 1, 2), "there is no column `subject#`");
+}
+
+#[test]
+fn synthetic_sets_follow_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = library(folder.path(), folder.path(), Catalog::embedded());
+    let spec = DatasetSpec::new("synthetic-gl");
+    let draw = |key: u32| library.load(&spec, &Seed::of(&key)).unwrap();
+    let (a, again, b) = (draw(1), draw(1), draw(2));
+    assert_eq!((a.tasks[3].y.clone(), a.truth.clone()), (again.tasks[3].y.clone(), again.truth));
+    assert_ne!(a.truth, b.truth);
+    assert!(library.files(&spec).unwrap().is_empty());
+    for (name, shape) in [("synthetic-metag", (32, 100)), ("synthetic-rmtfl", (30, 200))] {
+        let data = library.load(&DatasetSpec::new(name).with("spread", "sd"), &seed()).unwrap();
+        assert_eq!((data.n_tasks(), data.n_features()), shape);
+    }
+    assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none(), "no file is touched");
+}

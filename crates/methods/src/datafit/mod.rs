@@ -1,0 +1,5 @@
+//! Losses, as functions of sufficient statistics where there are any.
+
+mod squared;
+
+pub use squared::{LossScale, Squared, Statistics};

@@ -1,0 +1,305 @@
+//! The squared loss of linear models.
+
+use std::sync::{Arc, OnceLock};
+
+use mtl_core::Moments;
+use mtl_core::moments::Gram;
+use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::linalg::{NotFinite, Spectrum, axpy, symmetric_times};
+
+/// How the squared residuals of the tasks are weighted. Papers differ, and a penalty's strength means nothing
+/// without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossScale {
+    /// `1/2 sum_t ||y_t - X_t w_t||^2`.
+    #[default]
+    HalfSum,
+    /// `sum_t 1/(2 n_t) ||y_t - X_t w_t||^2`.
+    HalfMean,
+    /// `sum_t 1/(2 m n_t) ||y_t - X_t w_t||^2`.
+    MeanOverTasks,
+    /// `sum_t ||y_t - X_t w_t||^2`.
+    Sum,
+}
+
+impl LossScale {
+    /// The names, for parameter schemas.
+    pub const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
+
+    /// Factor on `1/2 ||y_t - X_t w_t||^2` for a task of `n` rows among `m` tasks.
+    fn factor(self, n: usize, m: usize) -> f64 {
+        match self {
+            Self::HalfSum => 1.0,
+            Self::HalfMean => 1.0 / n as f64,
+            Self::MeanOverTasks => 1.0 / (n * m) as f64,
+            Self::Sum => 2.0,
+        }
+    }
+}
+
+/// Moments of a training part with their decompositions, computed when first asked for and then shared by every fit
+/// on that part.
+#[derive(Debug)]
+pub struct Statistics {
+    /// The moments.
+    pub moments: Moments,
+    spectra: OnceLock<Result<Vec<Arc<Spectrum>>, NotFinite>>,
+}
+
+impl Statistics {
+    /// Wraps moments.
+    pub fn new(moments: Moments) -> Self {
+        Self { moments, spectra: OnceLock::new() }
+    }
+
+    /// Spectrum of each task's `X'X`; one decomposition per distinct input matrix.
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn spectra(&self) -> Result<&[Arc<Spectrum>], NotFinite> {
+        let compute = || {
+            let mut spectra: Vec<Arc<Spectrum>> = Vec::new();
+            for (t, gram) in self.moments.gram.iter().enumerate() {
+                let known = (0..t).find(|&s| Arc::ptr_eq(&self.moments.gram[s], gram)).map(|s| Arc::clone(&spectra[s]));
+                spectra.push(match known {
+                    Some(spectrum) => spectrum,
+                    None => Arc::new(match &**gram {
+                        Gram::Full(gram) => Spectrum::of(gram)?,
+                        Gram::Root(x) => Spectrum::of_root(x)?,
+                    }),
+                });
+            }
+            Ok(spectra)
+        };
+        self.spectra.get_or_init(compute).as_ref().map(Vec::as_slice).map_err(|e| *e)
+    }
+}
+
+/// `L(W) = sum_t c_t / 2 ||y_t - X_t w_t||^2` with the factors `c_t` of a [`LossScale`].
+#[derive(Debug, Clone)]
+pub struct Squared {
+    statistics: Arc<Statistics>,
+    factors: Vec<f64>,
+    spectra: Vec<Arc<Spectrum>>,
+    shared: bool,
+}
+
+impl Squared {
+    /// The loss on the given statistics.
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn new(statistics: Arc<Statistics>, scale: LossScale) -> Result<Self, NotFinite> {
+        let moments = &statistics.moments;
+        let m = moments.n_tasks();
+        let factors: Vec<f64> = moments.n.iter().map(|&n| scale.factor(n, m)).collect();
+        let spectra = statistics.spectra()?.to_vec();
+        let shared = moments.gram.iter().all(|g| Arc::ptr_eq(g, &moments.gram[0]));
+        Ok(Self { statistics, factors, spectra, shared })
+    }
+
+    /// Number of features `p`.
+    pub fn n_features(&self) -> usize {
+        self.statistics.moments.n_features()
+    }
+
+    /// Number of tasks `m`.
+    pub fn n_tasks(&self) -> usize {
+        self.statistics.moments.n_tasks()
+    }
+
+    /// `c_t`, the factor of task `t`.
+    pub fn factor(&self, t: usize) -> f64 {
+        self.factors[t]
+    }
+
+    /// `X_t'X_t` (without `c_t`).
+    pub fn gram(&self, t: usize) -> &Gram {
+        &self.statistics.moments.gram[t]
+    }
+
+    /// Spectrum of `X_t'X_t` (without `c_t`).
+    pub fn spectrum(&self, t: usize) -> &Arc<Spectrum> {
+        &self.spectra[t]
+    }
+
+    /// Loss of the zero model.
+    pub fn at_zero(&self) -> f64 {
+        self.statistics.moments.yty.iter().zip(&self.factors).map(|(yty, c)| c * yty / 2.0).sum()
+    }
+
+    /// Largest eigenvalue of the Hessian, `max_t c_t lambda_max(X_t'X_t)`.
+    pub fn lipschitz(&self) -> f64 {
+        (0..self.n_tasks()).map(|t| self.factors[t] * self.spectra[t].largest()).fold(0.0, f64::max)
+    }
+
+    /// `c_t X_t'y_t`, features x tasks.
+    pub fn correlations(&self) -> Array2<f64> {
+        &self.statistics.moments.xty * &Array1::from(self.factors.clone())
+    }
+
+    /// `c_t X_t'X_t w_t` for every task, features x tasks.
+    pub fn curvature_times(&self, w: &Array2<f64>) -> Array2<f64> {
+        let moments = &self.statistics.moments;
+        let factors = Array1::from(self.factors.clone());
+        if self.shared
+            && let Gram::Full(gram) = &*moments.gram[0]
+        {
+            return gram.dot(w) * &factors;
+        }
+        let mut out = Array2::zeros(w.raw_dim());
+        let mut product = vec![0.0; w.nrows()];
+        for t in 0..w.ncols() {
+            let column = w.column(t).to_vec();
+            match &*moments.gram[t] {
+                Gram::Full(gram) => symmetric_times(gram, &column, &mut product),
+                Gram::Root(x) => {
+                    product.fill(0.0);
+                    for row in x.rows() {
+                        if let Some(row) = row.as_slice() {
+                            let fitted: f64 = row.iter().zip(&column).map(|(x, w)| x * w).sum();
+                            axpy(fitted, row, &mut product);
+                        }
+                    }
+                }
+            }
+            out.column_mut(t).iter_mut().zip(&product).for_each(|(o, v)| *o = factors[t] * v);
+        }
+        out
+    }
+
+    /// Loss and gradient at `w`, sharing the one expensive product.
+    pub fn value_and_gradient(&self, w: &Array2<f64>) -> (f64, Array2<f64>) {
+        let product = self.curvature_times(w);
+        let b = self.correlations();
+        // 1/2 w'Aw - w'b: summed as one product to keep the two large terms from cancelling apart.
+        let value = self.at_zero() + (w * &(&product * 0.5 - &b)).sum();
+        (value.max(0.0), product - b)
+    }
+
+    /// Projects each task's column on the range of `X_t'X_t`, where every gradient of this loss lies.
+    pub fn in_column_space(&self, point: &Array2<f64>) -> Array2<f64> {
+        let mut out = point.clone();
+        for (t, spectrum) in self.spectra.iter().enumerate() {
+            if spectrum.rank() < self.n_features() {
+                let projected = spectrum.vectors.dot(&spectrum.vectors.t().dot(&point.column(t)));
+                out.column_mut(t).assign(&projected);
+            }
+        }
+        out
+    }
+
+    /// `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`: by how much fits whose gradients differ by `delta` differ.
+    pub fn distance(&self, delta: &Array2<f64>) -> f64 {
+        self.spectra
+            .iter()
+            .enumerate()
+            .map(|(t, spectrum)| {
+                let inner = spectrum.vectors.t().dot(&delta.column(t));
+                let energy: f64 = inner.iter().zip(&spectrum.values).map(|(v, value)| v * v / value).sum();
+                energy / (2.0 * self.factors[t])
+            })
+            .sum()
+    }
+
+    /// The loss as a function of `v` when `w` is already part of the model: targets become `y_t - X_t w_t`.
+    #[must_use]
+    pub fn after(&self, w: &Array2<f64>) -> Self {
+        let moments = &self.statistics.moments;
+        let fitted = self.curvature_times(w) / &Array1::from(self.factors.clone());
+        let energy = (w * &(&fitted - &(&moments.xty * 2.0))).sum_axis(Axis(0));
+        let rest = Moments {
+            n: moments.n.clone(),
+            gram: moments.gram.clone(),
+            xty: &moments.xty - &fitted,
+            yty: (&moments.yty + &energy).mapv(|v| v.max(0.0)),
+        };
+        Self { statistics: Arc::new(Statistics::new(rest)), ..self.clone() }
+    }
+
+    /// Loss at `w`.
+    pub fn value(&self, w: &Array2<f64>) -> f64 {
+        self.value_and_gradient(w).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mtl_core::{MultiTask, Target, Task};
+    use ndarray::array;
+
+    fn data() -> MultiTask {
+        let task = |name: &str, x: Array2<f64>, y| Task { name: name.into(), x: Arc::new(x), y };
+        MultiTask::new(
+            vec!["a".into(), "b".into(), "c".into()],
+            Target::Regression,
+            vec![
+                task("wide", array![[1.0, -2.0, 0.5]], array![2.0]),
+                task(
+                    "tall",
+                    array![[1.0, 0.0, 1.0], [2.0, 1.0, -1.0], [0.0, 3.0, 1.0], [1.0, 1.0, 1.0]],
+                    array![1.0, -1.0, 2.0, 0.5],
+                ),
+            ],
+        )
+        .unwrap()
+    }
+
+    fn direct(data: &MultiTask, w: &Array2<f64>, scale: LossScale) -> f64 {
+        data.tasks
+            .iter()
+            .enumerate()
+            .map(|(t, task)| {
+                let r = &task.y - &task.x.dot(&w.column(t));
+                scale.factor(task.n(), data.n_tasks()) / 2.0 * r.dot(&r)
+            })
+            .sum()
+    }
+
+    #[test]
+    fn moments_give_the_loss_of_the_rows() {
+        let data = data();
+        let w = array![[0.3, -1.0], [2.0, 0.4], [0.1, 1.5]];
+        for scale in [LossScale::HalfSum, LossScale::HalfMean, LossScale::MeanOverTasks, LossScale::Sum] {
+            let loss = Squared::new(Arc::new(Statistics::new(Moments::of(&data))), scale).unwrap();
+            assert!((loss.value(&w) - direct(&data, &w, scale)).abs() < 1e-12);
+            assert!((loss.at_zero() - direct(&data, &Array2::zeros((3, 2)), scale)).abs() < 1e-12);
+            let gradient = loss.value_and_gradient(&w).1;
+            for ((i, t), &g) in gradient.indexed_iter() {
+                let (mut up, mut down) = (w.clone(), w.clone());
+                up[[i, t]] += 1e-5;
+                down[[i, t]] -= 1e-5;
+                let difference = (direct(&data, &up, scale) - direct(&data, &down, scale)) / 2e-5;
+                assert!((g - difference).abs() < 1e-8);
+            }
+        }
+    }
+
+    #[test]
+    fn distance_is_the_excess_over_least_squares() {
+        let data = data();
+        let loss = Squared::new(Arc::new(Statistics::new(Moments::of(&data))), LossScale::HalfSum).unwrap();
+        let b = loss.correlations();
+        let mut best = Array2::zeros((3, 2));
+        for t in 0..2 {
+            best.column_mut(t).assign(&loss.spectrum(t).pseudo_solve(&b.column(t).to_owned()));
+        }
+        let (floor, gradient) = loss.value_and_gradient(&best);
+        assert!(gradient.iter().all(|g| g.abs() < 1e-12));
+        let w = array![[0.3, -1.0], [2.0, 0.4], [0.1, 1.5]];
+        let (value, gradient) = loss.value_and_gradient(&w);
+        assert!((loss.distance(&gradient) - (value - floor)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_loss_after_a_first_part() {
+        let data = data();
+        let loss = Squared::new(Arc::new(Statistics::new(Moments::of(&data))), LossScale::HalfMean).unwrap();
+        let (w, v) = (array![[0.3, -1.0], [2.0, 0.4], [0.1, 1.5]], array![[1.0, 0.2], [-0.3, 0.4], [0.7, 0.0]]);
+        assert!((loss.after(&w).value(&v) - loss.value(&(&w + &v))).abs() < 1e-12);
+    }
+}

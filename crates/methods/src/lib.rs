@@ -1,0 +1,19 @@
+//! Multi-task learning methods, each the published algorithm, each with a certificate of how well it converged.
+//!
+//! A linear method is a composition: a datafit (`datafit`), penalties (`penalty`) and a solver (`solver`). One file a
+//! published method says which (`linear`); `registry` lists them all. `gengl` is the operator algebra that the
+//! penalties of the generalized group lasso are tested against.
+
+pub mod datafit;
+pub mod gengl;
+pub mod linalg;
+pub mod linear;
+pub mod method;
+pub mod params;
+pub mod penalty;
+pub mod registry;
+pub mod solver;
+
+pub use method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
+pub use params::{ParamError, ParamSet, ParamSpec, ParamValue};
+pub use registry::{Entry, method, methods};

@@ -1,0 +1,150 @@
+//! The dense linear algebra of the solvers, through faer on one thread: cells run in parallel, their insides do not,
+//! so that a result does not depend on the number of threads.
+
+use faer::Side;
+use faer::linalg::solvers::{Llt, Solve};
+use faer::{Mat, MatMut};
+use ndarray::{Array1, Array2};
+
+/// Eigenvalues below this share of the largest are zero: the directions they belong to carry no data.
+const RANK: f64 = 1e-13;
+
+/// Copies an ndarray matrix into a faer matrix.
+fn to_faer(a: &Array2<f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[[i, j]])
+}
+
+/// The positive part of the spectrum of a symmetric positive semidefinite matrix: `A = V diag(values) V'`.
+#[derive(Debug, Clone)]
+pub struct Spectrum {
+    /// Positive eigenvalues, in decreasing order; `r` of them.
+    pub values: Array1<f64>,
+    /// Eigenvectors, `p x r`.
+    pub vectors: Array2<f64>,
+}
+
+impl Spectrum {
+    /// Decomposes a symmetric positive semidefinite matrix.
+    ///
+    /// # Errors
+    /// If the matrix has non-finite entries.
+    pub fn of(a: &Array2<f64>) -> Result<Self, NotFinite> {
+        let eigen = to_faer(a).self_adjoint_eigen(Side::Lower).map_err(|_| NotFinite)?;
+        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+        let n = a.nrows();
+        let largest = if n == 0 { 0.0 } else { values[n - 1] };
+        if !largest.is_finite() {
+            return Err(NotFinite);
+        }
+        let keep: Vec<usize> = (0..n).rev().filter(|&i| values[i] > RANK * largest).collect();
+        Ok(Self {
+            values: keep.iter().map(|&i| values[i]).collect(),
+            vectors: Array2::from_shape_fn((n, keep.len()), |(i, j)| vectors[(i, keep[j])]),
+        })
+    }
+
+    /// Decomposes `X'X` for an `X` with fewer rows than columns, through the smaller matrix `XX'`.
+    ///
+    /// # Errors
+    /// If the matrix has non-finite entries.
+    pub fn of_root(x: &Array2<f64>) -> Result<Self, NotFinite> {
+        let small = Self::of(&x.dot(&x.t()))?;
+        let mut vectors = x.t().dot(&small.vectors);
+        for (mut column, value) in vectors.columns_mut().into_iter().zip(&small.values) {
+            column /= value.sqrt();
+        }
+        Ok(Self { values: small.values, vectors })
+    }
+
+    /// Rank `r`.
+    pub fn rank(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The largest eigenvalue, 0 for a zero matrix.
+    pub fn largest(&self) -> f64 {
+        self.values.first().copied().unwrap_or(0.0)
+    }
+
+    /// `A^+ b`, the least-squares solution of smallest length.
+    pub fn pseudo_solve(&self, b: &Array1<f64>) -> Array1<f64> {
+        let mut inner = self.vectors.t().dot(b);
+        inner.zip_mut_with(&self.values, |v, value| *v /= value);
+        self.vectors.dot(&inner)
+    }
+}
+
+/// A matrix had an entry that is not a finite number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("non-finite entry in a matrix decomposition")]
+pub struct NotFinite;
+
+/// Cholesky factor of a symmetric positive definite matrix.
+pub struct Cholesky(Llt<f64>);
+
+impl Cholesky {
+    /// Factors the matrix; `None` if it is not positive definite.
+    pub fn of(a: &Array2<f64>) -> Option<Self> {
+        to_faer(a).llt(Side::Lower).ok().map(Self)
+    }
+
+    /// Overwrites `b` by `A^{-1} b`.
+    pub fn solve(&self, b: &mut Array1<f64>) {
+        let n = b.len();
+        if let Some(slice) = b.as_slice_mut() {
+            self.0.solve_in_place(MatMut::from_column_major_slice_mut(slice, n, 1));
+        }
+    }
+}
+
+/// `out = A v` for a symmetric `A`, summed column by column so that the compiler can use vector instructions.
+pub fn symmetric_times(a: &Array2<f64>, v: &[f64], out: &mut [f64]) {
+    out.fill(0.0);
+    if let Some(flat) = a.as_slice() {
+        for (row, &factor) in flat.chunks_exact(out.len().max(1)).zip(v) {
+            axpy(factor, row, out);
+        }
+    }
+}
+
+/// `out += factor * v`.
+#[inline]
+pub fn axpy(factor: f64, v: &[f64], out: &mut [f64]) {
+    for (o, x) in out.iter_mut().zip(v) {
+        *o += factor * x;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    #[test]
+    fn spectra_rebuild_their_matrix() {
+        let x = array![[1.0, 2.0, 0.5, -1.0], [0.0, 1.0, -2.0, 4.0]];
+        let gram = x.t().dot(&x);
+        for spectrum in [Spectrum::of(&gram).unwrap(), Spectrum::of_root(&x).unwrap()] {
+            assert_eq!(spectrum.rank(), 2);
+            let rebuilt = (&spectrum.vectors * &spectrum.values).dot(&spectrum.vectors.t());
+            assert!((rebuilt - &gram).iter().all(|d| d.abs() < 1e-12));
+        }
+    }
+
+    #[test]
+    fn cholesky_solves() {
+        let a = array![[4.0, 1.0], [1.0, 3.0]];
+        let mut b = array![1.0, 2.0];
+        Cholesky::of(&a).unwrap().solve(&mut b);
+        assert!((a.dot(&b) - array![1.0, 2.0]).iter().all(|d: &f64| d.abs() < 1e-14));
+        assert!(Cholesky::of(&array![[0.0, 1.0], [1.0, 0.0]]).is_none());
+    }
+
+    #[test]
+    fn symmetric_products() {
+        let a = array![[4.0, 1.0], [1.0, 3.0]];
+        let mut out = [0.0; 2];
+        symmetric_times(&a, &[2.0, -1.0], &mut out);
+        assert_eq!(out, [7.0, -1.0]);
+    }
+}

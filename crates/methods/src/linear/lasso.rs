@@ -1,0 +1,116 @@
+//! The lasso, task by task with one common strength.
+
+use linfa::traits::Fit as _;
+use linfa::{Dataset, ParamGuard as _};
+use mtl_core::Target;
+use ndarray::Array2;
+use serde::Deserialize;
+
+use super::gengl::{self, Decomposition, GenGlMethod};
+use crate::datafit::{LossScale, Squared};
+use crate::method::{Context, Family, FitError, Fitted, Info, Model, Problem};
+use crate::params::{ParamSet, ParamSpec};
+use crate::penalty::Component;
+use crate::solver::{Convergence, DualPoint, Objective, ResidualKind, SolverError, duality_gap};
+
+/// `min L + gamma ||W||_1`.
+pub struct Lasso;
+
+/// Hyperparameters of [`Lasso`].
+#[derive(Debug, Clone, Deserialize)]
+pub struct Params {
+    gamma: f64,
+}
+
+/// Who solves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Engine {
+    Own,
+    Linfa,
+}
+
+#[derive(Debug, Deserialize)]
+struct Options {
+    engine: Engine,
+    loss_scale: LossScale,
+    tol: f64,
+    max_iter: u32,
+}
+
+impl GenGlMethod for Lasso {
+    type Params = Params;
+
+    fn info() -> Info {
+        Info {
+            name: "lasso",
+            aliases: &[],
+            family: Family::Linear,
+            summary: "lasso, every task on its own with one common strength",
+            objective: "L + gamma ||W||_1",
+            targets: &[Target::Regression],
+            citation: "Tibshirani (1996), Regression shrinkage and selection via the lasso, JRSS B 58(1)",
+            revision: 1,
+        }
+    }
+
+    fn own_params() -> Vec<ParamSpec> {
+        vec![
+            ParamSpec::strength("gamma", "strength of the l1 norm").walked(),
+            ParamSpec::choice(
+                "engine",
+                &["own", "linfa"],
+                "own: this crate's solver; linfa: linfa-elasticnet, as a baseline",
+            ),
+        ]
+    }
+
+    fn decomposition(params: &Params) -> Decomposition {
+        vec![("W".into(), Component { entries: params.gamma, ..Component::default() })]
+    }
+
+    fn fit(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
+        match path.first().map(|p| p.read::<Options>().engine) {
+            Some(Engine::Linfa) => path.iter().map(|point| with_linfa(problem, point)).collect(),
+            _ => gengl::fit_path::<Self>(problem, path, context),
+        }
+    }
+}
+
+/// Each task through linfa-elasticnet, whose objective is `1/(2n) ||y - Xw||^2 + penalty ||w||_1`.
+fn with_linfa(problem: &Problem, point: &ParamSet) -> Result<Fitted, FitError> {
+    let (Params { gamma }, options): (Params, Options) = (point.read(), point.read());
+    let loss = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
+    let train = &problem.train;
+    let mut weights = Array2::zeros((train.n_features(), train.n_tasks()));
+    for (t, task) in train.tasks.iter().enumerate() {
+        let fit = linfa_elasticnet::ElasticNet::params()
+            .penalty(gamma / (loss.factor(t) * task.n() as f64))
+            .l1_ratio(1.0)
+            .with_intercept(false)
+            .tolerance(options.tol)
+            .max_iterations(options.max_iter)
+            .check()
+            .and_then(|valid| valid.fit(&Dataset::new((*task.x).clone(), task.y.clone())));
+        let fit = fit.map_err(|e| FitError::NotApplicable(format!("linfa-elasticnet on task `{}`: {e}", task.name)))?;
+        weights.column_mut(t).assign(fit.hyperplane());
+    }
+    let penalty = [Component { entries: gamma, ..Component::default() }];
+    let components = [weights];
+    let gap = duality_gap(&Objective { loss: &loss, components: &penalty }, &components, &DualPoint::default());
+    let convergence = Convergence {
+        rule: ResidualKind::RelativeDualityGap,
+        residual: gap.relative(),
+        iterations: 0,
+        converged: gap.relative() <= options.tol.max(1e-6),
+    };
+    let [weights] = components;
+    Ok(Fitted {
+        model: Model::linear(weights.clone()),
+        objective: gap.value,
+        convergence,
+        components: vec![("W".into(), weights)],
+        memberships: Default::default(),
+        trace: vec![gap.value.total],
+    })
+}

@@ -1,0 +1,27 @@
+//! One linear model a task.
+
+mod gengl;
+pub mod l21;
+pub mod lasso;
+pub mod metag;
+pub mod ols;
+pub mod rmtfl;
+pub mod ssmtl_m;
+
+pub use gengl::{Decomposition, GenGlMethod};
+
+use std::collections::BTreeMap;
+
+use mtl_core::recovery::fused_tasks;
+use ndarray::Array2;
+
+/// Tasks closer than this share of the median length of a weight vector count as fused (SSMTL spec 3.4: solutions
+/// are numerical, exact ties are not to be expected).
+const FUSED: f64 = 1e-2;
+
+/// Groups of tasks whose weights have been fused, from the sum of the components.
+fn task_groups(components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usize>> {
+    let Some(((_, first), rest)) = components.split_first() else { return BTreeMap::new() };
+    let total = rest.iter().fold(first.clone(), |total, (_, w)| total + w);
+    BTreeMap::from([("task_group".into(), fused_tasks(&total, FUSED))])
+}

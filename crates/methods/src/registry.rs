@@ -1,0 +1,100 @@
+//! Every method, one line each.
+
+use std::sync::LazyLock;
+
+use crate::linear::{Decomposition, GenGlMethod, l21, lasso, metag, ols, rmtfl, ssmtl_m};
+use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
+use crate::params::{ParamSet, ParamSpec};
+
+type FitPath = fn(&Problem, &[ParamSet], &Context) -> Result<Vec<Fitted>, FitError>;
+
+/// The methods, in the order of listings.
+static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    vec![
+        plain::<ols::Ols>(),
+        gengl::<lasso::Lasso>(),
+        gengl::<l21::L21>(),
+        gengl::<rmtfl::RMtfl>(),
+        gengl::<metag::MeTaG>(),
+        gengl::<ssmtl_m::SsmtlM>(),
+    ]
+});
+
+/// A registered method.
+pub struct Entry {
+    /// How it is described.
+    pub info: Info,
+    /// Hyperparameters with defaults and ranges.
+    pub params: Vec<ParamSpec>,
+    /// Components and penalties at given hyperparameters, for methods of the generalized group lasso.
+    pub decomposition: Option<fn(&ParamSet) -> Decomposition>,
+    fit_path: FitPath,
+}
+
+impl Entry {
+    /// Fits a path of hyperparameter points, each free to start from the one before.
+    ///
+    /// # Errors
+    /// If the method cannot learn such targets, or one of the points has no result.
+    pub fn fit_path(&self, problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
+        let target = problem.train.target;
+        if !self.info.targets.contains(&target) {
+            return Err(FitError::NotApplicable(format!("{} does not learn {target:?} targets", self.info.name)));
+        }
+        (self.fit_path)(problem, path, context)
+    }
+}
+
+fn plain<M: Method>() -> Entry {
+    Entry { info: M::info(), params: M::params(), decomposition: None, fit_path: M::fit_path }
+}
+
+fn gengl<M: GenGlMethod>() -> Entry {
+    Entry { decomposition: Some(|point| M::decomposition(&point.read())), ..plain::<M>() }
+}
+
+/// All methods.
+pub fn methods() -> &'static [Entry] {
+    &METHODS
+}
+
+/// The method of that name or alias.
+///
+/// # Errors
+/// Lists the valid names.
+pub fn method(name: &str) -> Result<&'static Entry, String> {
+    let matches = |entry: &&Entry| entry.info.name == name || entry.info.aliases.contains(&name);
+    METHODS.iter().find(matches).ok_or_else(|| {
+        let valid: Vec<_> = METHODS.iter().map(|m| m.info.name).collect();
+        format!("unknown method `{name}`; valid: {}", valid.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::{BTreeMap, HashSet};
+
+    #[test]
+    fn names_are_unique_and_defaults_valid() {
+        let mut names = HashSet::new();
+        for entry in methods() {
+            for name in entry.info.aliases.iter().chain([&entry.info.name]) {
+                assert!(names.insert(*name), "{name} is used twice");
+            }
+            for spec in &entry.params {
+                assert_eq!(spec.check(&spec.default).as_ref(), Ok(&spec.default), "{} {}", entry.info.name, spec.name);
+                for value in spec.grid {
+                    spec.check(&crate::params::ParamValue::Number(*value)).unwrap();
+                }
+            }
+            assert!(entry.params.iter().filter(|s| s.walk).count() <= 1, "{}: one walked parameter", entry.info.name);
+            let defaults = ParamSet::new(&entry.params, &BTreeMap::new()).unwrap();
+            if let Some(decomposition) = entry.decomposition {
+                assert!(!decomposition(&defaults).is_empty());
+            }
+        }
+        assert!(method("group-lasso").is_ok());
+        assert!(method("grouplasso").err().unwrap().contains("l21"));
+    }
+}

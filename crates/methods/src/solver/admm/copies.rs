@@ -1,0 +1,208 @@
+//! The copies of a component that the penalty terms act on, each with a penalty parameter of its own.
+//!
+//! A copy is kept as its Douglas-Rachford point `s`: the copy itself is `z = prox(s)` and its scaled dual `u = s - z`.
+
+use ndarray::{Array2, Axis};
+
+use crate::penalty::row::Scratch;
+use crate::penalty::{ColumnPairs, Component, n_pairs};
+
+/// Over-relaxation (Eckstein and Bertsekas 1992); values of 1.5 to 1.8 are customary.
+const RELAXATION: f64 = 1.6;
+
+/// A power of two, so that factorisations are met again when parameters change back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rho {
+    exponent: i32,
+    typical: i32,
+}
+
+/// How many binary orders of magnitude a parameter may move from the typical curvature of the loss. Beyond that the
+/// weight step would lose the digits it is supposed to gain.
+const RANGE: i32 = 16;
+
+impl Rho {
+    /// The power of two nearest to `value`, which becomes the middle of the range.
+    pub fn near(value: f64) -> Self {
+        let exponent = if value > 0.0 { value.log2().round() as i32 } else { 0 };
+        Self { exponent, typical: exponent }
+    }
+
+    /// Its value.
+    pub fn value(self) -> f64 {
+        f64::from(self.exponent).exp2()
+    }
+
+    /// The parameter that would have balanced residuals of this ratio (primal over dual, both relative).
+    fn balanced(self, ratio: f64) -> Self {
+        if !ratio.is_finite() || ratio <= 0.0 {
+            return self;
+        }
+        let exponent = self.exponent + (ratio.log2().round() as i32).clamp(-6, 6);
+        Self { exponent: exponent.clamp(self.typical - RANGE, self.typical + RANGE), ..self }
+    }
+}
+
+/// What a matrix copy stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The component itself; carries selection.
+    Whole,
+    /// The component with its row means removed; carries clustering of entries, which does not see them.
+    Centred,
+}
+
+impl Part {
+    fn of(self, w: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Self::Whole => w.clone(),
+            Self::Centred => {
+                let means = w.sum_axis(Axis(1)) / w.ncols() as f64;
+                w - &means.insert_axis(Axis(1))
+            }
+        }
+    }
+
+    /// The terms of the component that this copy carries.
+    fn terms(self, component: &Component) -> Component {
+        match self {
+            Self::Whole => Component { entry_pairs: 0.0, column_pairs: 0.0, ..*component },
+            Self::Centred => Component { entry_pairs: component.entry_pairs, ..Component::default() },
+        }
+    }
+}
+
+/// Copy of a component or of its centred part.
+#[derive(Debug, Clone)]
+pub struct MatrixCopy {
+    part: Part,
+    /// Penalty parameter.
+    pub rho: Rho,
+    point: Array2<f64>,
+    /// `prox(point)`.
+    pub value: Array2<f64>,
+}
+
+impl MatrixCopy {
+    /// Zeros.
+    pub fn new(part: Part, shape: (usize, usize), rho: Rho) -> Self {
+        Self { part, rho, point: Array2::zeros(shape), value: Array2::zeros(shape) }
+    }
+
+    /// `rho (z - u)`, what pulls at the component.
+    pub fn add_pull(&self, out: &mut Array2<f64>) {
+        let rho = self.rho.value();
+        for ((out, z), s) in out.iter_mut().zip(&self.value).zip(&self.point) {
+            *out += rho * (2.0 * z - s);
+        }
+    }
+
+    /// `rho u`, this copy's share of `-grad L`.
+    pub fn dual(&self) -> Array2<f64> {
+        (&self.point - &self.value) * self.rho.value()
+    }
+
+    /// Over-relaxed proximal step towards `w`.
+    pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: bool, scratch: &mut Scratch) {
+        let scale = square(w);
+        let w = self.part.of(w);
+        for ((s, z), w) in self.point.iter_mut().zip(&self.value).zip(&w) {
+            *s += RELAXATION * (w - z);
+        }
+        let mut value = self.point.clone();
+        self.part.terms(component).prox(&mut value, 1.0 / self.rho.value(), scratch);
+        if balance {
+            let dual = &self.point - &value;
+            let ratio = residual_ratio(&w, &value, &self.value, &dual, scale);
+            let balanced = self.rho.balanced(ratio);
+            let factor = self.rho.value() / balanced.value();
+            self.point = &value + &(dual * factor);
+            self.rho = balanced;
+        }
+        self.value = value;
+    }
+}
+
+/// Copy of the column differences `W D`, which carries clustering of whole columns.
+#[derive(Debug, Clone)]
+pub struct PairsCopy {
+    /// Penalty parameter.
+    pub rho: Rho,
+    point: Array2<f64>,
+    /// For each pair the share of `point` that is the scaled dual: `min(1, bound / ||s||)`.
+    clipped: Vec<f64>,
+}
+
+impl PairsCopy {
+    /// Zeros.
+    pub fn new((p, m): (usize, usize), rho: Rho) -> Self {
+        Self { rho, point: Array2::zeros((p, n_pairs(m))), clipped: vec![1.0; n_pairs(m)] }
+    }
+
+    /// `rho (e - v) D'`.
+    pub fn add_pull(&self, out: &mut Array2<f64>) {
+        let rho = self.rho.value();
+        let factors: Vec<f64> = self.clipped.iter().map(|c| rho * (1.0 - 2.0 * c)).collect();
+        ColumnPairs { m: out.ncols() }.add_weighted_adjoint(&self.point, &factors, out);
+    }
+
+    /// `rho v`, one dual vector a pair, none longer than the strength.
+    pub fn dual(&self) -> Array2<f64> {
+        let factors: Vec<f64> = self.clipped.iter().map(|c| self.rho.value() * c).collect();
+        &self.point * &ndarray::ArrayView1::from(&factors)
+    }
+
+    /// Over-relaxed proximal step towards `W D`: with `e = (1 - c) s` and `v = c s`, every pair's new point is its
+    /// difference plus a multiple of its old point.
+    pub fn step(&mut self, w: &Array2<f64>, strength: f64, balance: bool) {
+        let pairs = ColumnPairs { m: w.ncols() };
+        let before = balance.then(|| self.copy());
+        for c in &mut self.clipped {
+            *c += (1.0 - RELAXATION) * (1.0 - *c);
+        }
+        let bound = strength / self.rho.value();
+        let squares = pairs.add_differences(w, RELAXATION, &self.clipped, &mut self.point);
+        for (c, square) in self.clipped.iter_mut().zip(squares) {
+            *c = if square > bound * bound { bound / square.sqrt() } else { 1.0 };
+        }
+        if let Some(before) = before {
+            let mut differences = Array2::zeros(self.point.raw_dim());
+            pairs.differences(w, &mut differences);
+            let after = self.copy();
+            let scale = pairs.m as f64 * square(w);
+            let ratio = residual_ratio(&differences, &after, &before, &(&self.point - &after), scale);
+            let balanced = self.rho.balanced(ratio);
+            let factor = self.rho.value() / balanced.value();
+            for (mut column, c) in self.point.columns_mut().into_iter().zip(&mut self.clipped) {
+                let scale = 1.0 - *c + factor * *c;
+                column *= scale;
+                *c *= factor / scale;
+            }
+            self.rho = balanced;
+        }
+    }
+
+    fn copy(&self) -> Array2<f64> {
+        let factors: Vec<f64> = self.clipped.iter().map(|c| 1.0 - c).collect();
+        &self.point * &ndarray::ArrayView1::from(&factors)
+    }
+}
+
+fn square(a: &Array2<f64>) -> f64 {
+    a.iter().map(|v| v * v).sum()
+}
+
+/// Relative primal over relative dual residual of one copy, normalised much as by Wohlberg (2017). The primal one is
+/// relative to `scale`, the squared size the copy could have: a copy that is exactly zero must not count as being
+/// infinitely far from its original.
+fn residual_ratio(
+    original: &Array2<f64>,
+    copy: &Array2<f64>,
+    before: &Array2<f64>,
+    dual: &Array2<f64>,
+    scale: f64,
+) -> f64 {
+    let distance = |a: &Array2<f64>, b: &Array2<f64>| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+    let size = scale.max(square(copy));
+    (distance(original, copy) / size / (distance(copy, before) / square(dual))).sqrt()
+}

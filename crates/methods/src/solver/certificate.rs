@@ -1,0 +1,143 @@
+//! How far an objective can at most be above its optimum.
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::{Objective, Value, sum};
+use crate::linalg::{NotFinite, Spectrum};
+use crate::penalty::row::Scratch;
+
+/// A primal value and the bound that certifies it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gap {
+    /// Objective at the point.
+    pub value: Value,
+    /// Upper bound on the objective's distance from the optimum.
+    pub gap: f64,
+}
+
+impl Gap {
+    /// The gap relative to the objective.
+    pub fn relative(&self) -> f64 {
+        if self.gap == 0.0 { 0.0 } else { self.gap / self.value.total.abs().max(f64::MIN_POSITIVE) }
+    }
+}
+
+/// Dual variables a solver has at hand.
+#[derive(Debug, Clone, Default)]
+pub struct DualPoint {
+    /// Dual variables of the column differences, one entry a component (`p x m(m-1)/2`), where it has such a term.
+    pub pairs: Vec<Option<Array2<f64>>>,
+    /// Guesses of the optimal `-grad L` (`p x m`) beside the one at the primal point.
+    pub guesses: Vec<Array2<f64>>,
+}
+
+/// Duality gap of `min L(sum_l W_l) + sum_l Omega_l(W_l)` at the components `w`.
+///
+/// A guess `Y` of the optimal `-grad L` is first moved into the column space of the data, then scaled by `1 / kappa`
+/// into the dual ball of every component. With `G = -grad L(W)` and `delta = Y - G`,
+///
+/// `gap = sum_l (Omega_l(W_l) - <W_l, Y>) + 1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`,
+///
+/// which needs no rows and no difference of large numbers: a squared loss is its own quadratic expansion. The least gap
+/// over the guesses is reported; `G` itself is always one of them, and its projection on the dual ball where that is
+/// simple.
+///
+/// A component that leaves the common level of its columns free needs `sum_t Y_t = 0`; [`pool`] makes it so for `G`.
+pub fn duality_gap(objective: &Objective<'_>, w: &[Array2<f64>], dual: &DualPoint) -> Gap {
+    best_gap(objective, std::slice::from_ref(&w.to_vec()), dual).1
+}
+
+/// The candidate with the least objective, by its index, and its duality gap.
+pub fn best_gap(objective: &Objective<'_>, candidates: &[Vec<Array2<f64>>], dual: &DualPoint) -> (usize, Gap) {
+    let judge = |w: &Vec<Array2<f64>>| {
+        let (loss, gradient) = objective.loss.value_and_gradient(&sum(w));
+        let penalty = objective.penalty(w);
+        (Value { total: loss + penalty, loss, penalty }, -gradient)
+    };
+    let judged = candidates.iter().map(judge).enumerate();
+    let Some((best, (value, gradient))) = judged.min_by(|a, b| a.1.0.total.total_cmp(&b.1.0.total)) else {
+        return (0, Gap { value: Value::default(), gap: f64::INFINITY });
+    };
+    let mut scratch = Scratch::default();
+    let clipped = clip(objective, &gradient, &mut scratch);
+    let guesses = std::iter::once(&gradient).chain(&clipped).chain(&dual.guesses);
+    let gap = guesses.map(|guess| {
+        let point = feasible(objective, guess, &dual.pairs, &mut scratch);
+        let linear: f64 = candidates[best].iter().map(|w| (w * &point).sum()).sum();
+        value.penalty - linear + objective.loss.distance(&(&point - &gradient))
+    });
+    // Rounding can take the gap of an exact solution below zero; a gap that is not a number certifies nothing.
+    let gap = gap.fold(f64::INFINITY, f64::min).max(0.0);
+    (best, Gap { value, gap })
+}
+
+/// A point near `guess` in the column space of the data and in the dual ball of every component.
+fn feasible(
+    objective: &Objective<'_>,
+    guess: &Array2<f64>,
+    pairs: &[Option<Array2<f64>>],
+    scratch: &mut Scratch,
+) -> Array2<f64> {
+    let mut point = objective.loss.in_column_space(guess);
+    if objective.components.iter().any(|c| c.leaves_mean_free()) {
+        let size: f64 = objective.loss.correlations().iter().map(|v| v.abs()).sum();
+        if point.sum_axis(Axis(1)).iter().any(|s| s.abs() > 1e-9 * size) {
+            point.fill(0.0);
+        }
+    }
+    let mut kappa = 1.0;
+    for (l, component) in objective.components.iter().enumerate() {
+        kappa = component.excess(&point, pairs.get(l).and_then(Option::as_ref), kappa, scratch);
+    }
+    if kappa.is_finite() { point / kappa } else { Array2::zeros(point.raw_dim()) }
+}
+
+/// The point of the dual ball nearest to `G` (Moreau: what the proximal operator takes away), for problems with one
+/// component and a closed proximal operator. Where only a few directions are infeasible it beats scaling all of them.
+fn clip(objective: &Objective<'_>, gradient: &Array2<f64>, scratch: &mut Scratch) -> Option<Array2<f64>> {
+    match objective.components {
+        [component] if component.has_closed_prox() => {
+            let mut beyond = gradient.clone();
+            component.prox(&mut beyond, 1.0, scratch);
+            Some(gradient - &beyond)
+        }
+        _ => None,
+    }
+}
+
+/// The pooled least-squares correction: the common shift of all columns that minimises the loss.
+pub struct Pooled {
+    spectrum: Spectrum,
+}
+
+impl Pooled {
+    /// Prepares the normal equations `sum_t c_t X_t'X_t`.
+    ///
+    /// # Errors
+    /// If they are not finite.
+    pub fn new(objective: &Objective<'_>) -> Result<Self, NotFinite> {
+        let loss = objective.loss;
+        let p = loss.n_features();
+        let mut total = Array2::<f64>::zeros((p, p));
+        for t in 0..loss.n_tasks() {
+            let spectrum = loss.spectrum(t);
+            total += &((&spectrum.vectors * &(&spectrum.values * loss.factor(t))).dot(&spectrum.vectors.t()));
+        }
+        Ok(Self { spectrum: Spectrum::of(&total)? })
+    }
+
+    /// The shift that makes the gradients at `w` sum to zero over the tasks.
+    pub fn shift(&self, objective: &Objective<'_>, w: &Array2<f64>) -> Array1<f64> {
+        let gradient = objective.loss.value_and_gradient(w).1;
+        self.spectrum.pseudo_solve(&gradient.sum_axis(Axis(1))) * -1.0
+    }
+}
+
+/// Adds to the last component whose level is free the common shift of all tasks that minimises the loss. It costs that
+/// component nothing, so it never raises the objective. Does nothing if no component is free.
+pub fn pool(objective: &Objective<'_>, pooled: &Pooled, w: &mut [Array2<f64>]) {
+    if let Some(l) = objective.components.iter().rposition(|c| c.leaves_mean_free()) {
+        let shift = pooled.shift(objective, &sum(w)).insert_axis(Axis(1));
+        w[l] += &shift;
+    }
+}

@@ -1,0 +1,140 @@
+//! `(I + sigma c_t X_t'X_t)^{-1}` for every task, and the coupling of the tasks through their common shift.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, Axis};
+
+use super::{Objective, SolverError};
+use crate::linalg::{Cholesky, Spectrum, axpy, symmetric_times};
+
+/// One task's resolvent, dense or as a low-rank correction of the identity.
+enum Operator {
+    /// The matrix itself, `p x p`.
+    Dense(Array2<f64>),
+    /// `I + V diag(d) V'`, with `V'` stored by rows.
+    LowRank { rows: Array2<f64>, scale: Array1<f64> },
+}
+
+impl Operator {
+    fn new(spectrum: &Spectrum, sigma: f64) -> Self {
+        let scale = spectrum.values.mapv(|v| 1.0 / (1.0 + sigma * v) - 1.0);
+        let p = spectrum.vectors.nrows();
+        if 2 * spectrum.rank() < p {
+            return Self::LowRank { rows: spectrum.vectors.t().as_standard_layout().to_owned(), scale };
+        }
+        let mut dense = (&spectrum.vectors * &scale).dot(&spectrum.vectors.t());
+        dense.diag_mut().mapv_inplace(|d| d + 1.0);
+        Self::Dense(dense)
+    }
+
+    fn apply(&self, v: &[f64], out: &mut [f64]) {
+        match self {
+            Self::Dense(matrix) => symmetric_times(matrix, v, out),
+            Self::LowRank { rows, scale } => {
+                out.copy_from_slice(v);
+                for (row, scale) in rows.rows().into_iter().zip(scale) {
+                    if let Some(row) = row.as_slice() {
+                        let inner: f64 = row.iter().zip(v).map(|(a, b)| a * b).sum();
+                        axpy(scale * inner, row, out);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How the common shift of all tasks is found.
+enum Coupling {
+    /// No component ties the tasks' levels together.
+    None,
+    /// `(c I + K) shift = rhs`, positive definite.
+    Definite(Cholesky),
+    /// `K shift = rhs`, with `K` possibly singular.
+    Free(Spectrum),
+}
+
+/// Everything of the weight step that depends on the penalty parameter `rho` but not on the iterate.
+pub struct Resolvent {
+    sigma: f64,
+    operators: Vec<Arc<Operator>>,
+    coupling: Coupling,
+}
+
+/// How the tasks' levels are tied together in the weight step.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tie {
+    /// Not at all.
+    None,
+    /// Through a quadratic with this weight.
+    Weighted(f64),
+    /// Through the loss alone: a component leaves the level free.
+    Free,
+}
+
+impl Resolvent {
+    /// Prepares the step for a given `sigma`.
+    pub fn new(objective: &Objective<'_>, sigma: f64, tie: Tie) -> Result<Self, SolverError> {
+        let loss = objective.loss;
+        let (p, m) = (loss.n_features(), loss.n_tasks());
+        let mut operators: Vec<Arc<Operator>> = Vec::with_capacity(m);
+        for t in 0..m {
+            let known =
+                (0..t).find(|&s| Arc::ptr_eq(loss.spectrum(s), loss.spectrum(t)) && loss.factor(s) == loss.factor(t));
+            operators.push(match known {
+                Some(s) => Arc::clone(&operators[s]),
+                None => Arc::new(Operator::new(loss.spectrum(t), sigma * loss.factor(t))),
+            });
+        }
+        let coupling = if tie == Tie::None {
+            Coupling::None
+        } else {
+            // K = sum_t A_t (I + sigma A_t)^{-1}, from the spectra.
+            let mut k = Array2::<f64>::zeros((p, p));
+            for t in 0..m {
+                let (spectrum, c) = (loss.spectrum(t), loss.factor(t));
+                let scale = spectrum.values.mapv(|v| c * v / (1.0 + sigma * c * v));
+                k += &(&spectrum.vectors * &scale).dot(&spectrum.vectors.t());
+            }
+            match tie {
+                Tie::Weighted(weight) => {
+                    k.diag_mut().mapv_inplace(|d| d + weight);
+                    Coupling::Definite(Cholesky::of(&k).ok_or(SolverError::NotFinite)?)
+                }
+                _ => Coupling::Free(Spectrum::of(&k)?),
+            }
+        };
+        Ok(Self { sigma, operators, coupling })
+    }
+
+    /// Solves `s_t + sigma A_t s_t = r_t + sigma b_t + shift` for all tasks, with the shift that the coupling asks
+    /// for. Gives the sum of the components `s` and the loss gradient there.
+    pub fn solve(&self, r: &Array2<f64>, b: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+        let (p, m) = r.dim();
+        let mut sum = Array2::zeros((p, m));
+        let mut column = vec![0.0; p];
+        let mut shift = Array1::zeros(p);
+        for (t, operator) in self.operators.iter().enumerate() {
+            let q: Vec<f64> = r.column(t).iter().zip(b.column(t)).map(|(r, b)| r + self.sigma * b).collect();
+            operator.apply(&q, &mut column);
+            for (i, (q, s)) in q.iter().zip(&column).enumerate() {
+                sum[[i, t]] = *s;
+                shift[i] += b[[i, t]] - (q - s) / self.sigma;
+            }
+        }
+        match &self.coupling {
+            Coupling::None => shift.fill(0.0),
+            Coupling::Definite(factor) => factor.solve(&mut shift),
+            Coupling::Free(spectrum) => shift = spectrum.pseudo_solve(&shift),
+        }
+        if let (false, Some(flat)) = (matches!(self.coupling, Coupling::None), shift.as_slice()) {
+            for (t, operator) in self.operators.iter().enumerate() {
+                if t == 0 || !Arc::ptr_eq(operator, &self.operators[t - 1]) {
+                    operator.apply(flat, &mut column);
+                }
+                sum.column_mut(t).iter_mut().zip(&column).for_each(|(s, c)| *s += c);
+            }
+        }
+        let gradient = (r - &sum + shift.insert_axis(Axis(1))) / self.sigma;
+        (sum, gradient)
+    }
+}
