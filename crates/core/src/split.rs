@@ -112,6 +112,21 @@ impl Split {
         Ok(split)
     }
 
+    /// The rows of all parts together, per task.
+    pub fn all(&self) -> Vec<Arc<[usize]>> {
+        let mut all: Vec<Arc<[usize]>> = Vec::with_capacity(self.train.len());
+        for t in 0..self.train.len() {
+            let parts = [&self.train[t], &self.valid[t], &self.test[t]];
+            // Tasks that share their lists go on sharing them.
+            let known = (0..t).find(|&s| Arc::ptr_eq(&self.train[s], &self.train[t]));
+            all.push(match known {
+                Some(s) => Arc::clone(&all[s]),
+                None => sorted(&parts.into_iter().flat_map(|p| p.iter().copied()).collect::<Vec<_>>()),
+            });
+        }
+        all
+    }
+
     /// The row lists of one part.
     pub fn rows(&self, part: Part) -> &[Arc<[usize]>] {
         match part {

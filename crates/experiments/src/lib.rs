@@ -1,0 +1,22 @@
+//! From YAML to records: studies, plans, cells, the results store, selection and claims.
+
+pub mod cell;
+pub mod claim;
+pub mod drive;
+pub mod grid;
+pub mod paper;
+pub mod plan;
+pub mod prepare;
+pub mod published;
+pub mod results;
+pub mod run;
+pub mod select;
+pub mod store;
+pub mod study;
+pub mod yaml;
+
+pub use cell::{Cell, CellId};
+pub use paper::{Paper, Study};
+pub use run::Runner;
+pub use store::Store;
+pub use study::Profile;

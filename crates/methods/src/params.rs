@@ -80,6 +80,8 @@ pub struct ParamSpec {
     pub default: ParamValue,
     /// Grid for `--cv` when the user names none; empty for parameters that are not tuned.
     pub grid: &'static [f64],
+    /// Whether a larger value means a stronger penalty; ties between models go to the stronger one.
+    pub strength: bool,
     /// Whether grids are walked along this parameter, from the largest value down, each fit starting from the last.
     pub walk: bool,
     /// What it does.
@@ -97,6 +99,7 @@ impl ParamSpec {
             kind: Kind::Number { min: 0.0, open: false },
             default: ParamValue::Number(1.0),
             grid: DECADES,
+            strength: true,
             walk: false,
             doc,
         }
@@ -105,19 +108,19 @@ impl ParamSpec {
     /// A number with a lower bound.
     pub fn number(name: &'static str, min: f64, open: bool, default: f64, doc: &'static str) -> Self {
         let default = ParamValue::Number(default);
-        Self { name, kind: Kind::Number { min, open }, default, grid: &[], walk: false, doc }
+        Self { name, kind: Kind::Number { min, open }, default, grid: &[], strength: false, walk: false, doc }
     }
 
     /// A whole number with a lower bound.
     pub fn count(name: &'static str, min: u64, default: u64, doc: &'static str) -> Self {
         let default = ParamValue::Count(default);
-        Self { name, kind: Kind::Count { min }, default, grid: &[], walk: false, doc }
+        Self { name, kind: Kind::Count { min }, default, grid: &[], strength: false, walk: false, doc }
     }
 
     /// One of several names; the first is the default.
     pub fn choice(name: &'static str, choices: &'static [&'static str], doc: &'static str) -> Self {
         let default = ParamValue::Choice(choices.first().copied().unwrap_or_default().into());
-        Self { name, kind: Kind::Choice { choices }, default, grid: &[], walk: false, doc }
+        Self { name, kind: Kind::Choice { choices }, default, grid: &[], strength: false, walk: false, doc }
     }
 
     /// Tunes over these values by default.
@@ -209,6 +212,13 @@ impl ParamSet {
     /// All parameters with their values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ParamValue)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The same with one value replaced, unchecked.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: ParamValue) -> Self {
+        self.0.insert(name.into(), value);
+        self
     }
 
     /// Only the values that differ from the declared defaults: what identifies a run.

@@ -1,0 +1,278 @@
+//! A paper's folder, read and checked as a whole: every name in it refers to something that exists.
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use mtl_core::Metric;
+use mtl_data::{Catalog, DatasetSpec};
+use mtl_methods::Entry;
+
+use crate::grid::Grid;
+use crate::published::Published;
+use crate::study::{Finding, MethodFile, Narrowing, PaperFile, Profile, Protocol, Select, Show, StudyFile};
+use crate::yaml::{Source, Spanned, YamlError, unknown};
+
+/// A paper and everything its folder says.
+pub struct Paper {
+    /// Name of the folder.
+    pub slug: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// `paper.yaml`.
+    pub about: PaperFile,
+    /// `published.yaml`.
+    pub published: Published,
+    /// `findings.yaml`.
+    pub findings: Vec<Finding>,
+    /// The studies, in the order of the report.
+    pub studies: Vec<Study>,
+}
+
+/// A method as a paper uses it.
+#[derive(Clone)]
+pub struct MethodUse {
+    /// The paper's name for it.
+    pub label: String,
+    /// The method.
+    pub entry: &'static Entry,
+    /// Its grid.
+    pub grid: Grid,
+    /// How our parameters relate to the paper's.
+    pub note: Option<String>,
+}
+
+/// A data set as a study uses it.
+#[derive(Clone)]
+pub struct DataUse {
+    /// The paper's name for it.
+    pub label: String,
+    /// Variants to try, in order; the report says which one was used.
+    pub variants: Vec<DatasetSpec>,
+    /// Rows drawn per task and repeat.
+    pub rows: Option<usize>,
+    /// Why results cannot be compared with the published ones.
+    pub not_comparable: Option<String>,
+}
+
+/// A checked study.
+#[derive(Clone)]
+pub struct Study {
+    /// File name without its ending.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// What it is in the paper.
+    pub source: String,
+    /// What a reader should know before looking at it.
+    pub note: Option<String>,
+    /// How it is shown.
+    pub show: Show,
+    /// Table of `published.yaml` to compare with.
+    pub published: Option<String>,
+    /// Data sets.
+    pub data: Vec<DataUse>,
+    /// Sampling, splitting, scaling, repeats.
+    pub protocol: Protocol,
+    /// Methods.
+    pub methods: Vec<MethodUse>,
+    /// Label of the proposed method.
+    pub reference: String,
+    /// How hyperparameters are chosen.
+    pub select: Select,
+    /// Measures shown.
+    pub metrics: Vec<Metric>,
+    /// Profile this study has been narrowed to.
+    pub profile: Profile,
+    /// What the profile leaves out.
+    pub profile_note: Option<String>,
+    narrowings: IndexMap<Profile, Narrowing>,
+    source_file: Source,
+}
+
+const RESERVED: [&str; 4] = ["paper", "methods", "published", "findings"];
+
+impl Paper {
+    /// Names of the papers in a folder of experiments.
+    pub fn list(experiments: &Path) -> Vec<String> {
+        let folders = std::fs::read_dir(experiments).into_iter().flatten().flatten();
+        let mut slugs: Vec<String> = folders
+            .filter(|f| f.path().join("paper.yaml").is_file())
+            .map(|f| f.file_name().to_string_lossy().into_owned())
+            .collect();
+        slugs.sort();
+        slugs
+    }
+
+    /// Reads a paper's folder and checks all of it.
+    ///
+    /// # Errors
+    /// With file, line and the valid choices of the first thing that is wrong.
+    pub fn load(experiments: &Path, slug: &str, catalog: &Catalog) -> Result<Self, YamlError> {
+        let folder = experiments.join(slug);
+        let source = |name: &str| Source::read(&folder.join(format!("{name}.yaml")));
+        let about_file = source("paper")?;
+        let about: PaperFile = about_file.parse()?;
+        let published: Published = source("published")?.parse()?;
+        let methods = Methods::load(source("methods")?)?;
+        let listed: Vec<&str> = about.studies.iter().map(|s| s.value.as_str()).collect();
+        for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = file.path();
+            let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if name.extension().is_some_and(|e| e == "yaml") && !RESERVED.contains(&&*stem) && !listed.contains(&&*stem)
+            {
+                return Err(about_file.whole(format!("`studies` does not list {stem}.yaml, which is in this folder")));
+            }
+        }
+        let studies = about
+            .studies
+            .iter()
+            .map(|id| {
+                if !folder.join(format!("{}.yaml", id.value)).is_file() {
+                    let message = format!("there is no {}.yaml in this folder", id.value);
+                    return Err(about_file.error(id, message));
+                }
+                Study::load(&id.value, source(&id.value)?, &methods, &published, catalog)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let findings_file = source("findings")?;
+        let findings: Vec<Finding> = findings_file.parse()?;
+        for id in findings.iter().flat_map(|f| [&f.a, &f.b]) {
+            known(&findings_file, "study", id, listed.iter().copied())?;
+        }
+        Ok(Self { slug: slug.into(), folder, about, published, findings, studies })
+    }
+}
+
+fn known<'a>(
+    source: &Source,
+    kind: &str,
+    name: &Spanned<String>,
+    valid: impl IntoIterator<Item = &'a str> + Clone,
+) -> Result<(), YamlError> {
+    if valid.clone().into_iter().any(|v| v == name.value) {
+        return Ok(());
+    }
+    Err(source.error(name, unknown(kind, &name.value, valid)))
+}
+
+/// `methods.yaml`.
+struct Methods {
+    source: Source,
+    uses: IndexMap<String, MethodUse>,
+}
+
+impl Methods {
+    fn load(source: Source) -> Result<Self, YamlError> {
+        let files: IndexMap<String, MethodFile> = source.parse()?;
+        let mut uses = IndexMap::new();
+        for (label, file) in files {
+            let entry =
+                mtl_methods::method(&file.method.value).map_err(|message| source.error(&file.method, message))?;
+            let grid = Grid::parse(&file.params, &file.conditions, entry, &source)?;
+            uses.insert(label.clone(), MethodUse { label, entry, grid, note: file.note });
+        }
+        Ok(Self { source, uses })
+    }
+}
+
+impl Study {
+    fn load(
+        id: &str,
+        source: Source,
+        methods: &Methods,
+        published: &Published,
+        catalog: &Catalog,
+    ) -> Result<Self, YamlError> {
+        let file: StudyFile = source.parse()?;
+        let labels: Vec<&str> = methods.uses.keys().map(String::as_str).collect();
+        let mut uses = Vec::new();
+        for label in &file.methods {
+            let kind = format!("method label of {}", methods.source.path.display());
+            known(&source, &kind, label, labels.iter().copied())?;
+            uses.extend(methods.uses.get(&label.value).cloned());
+        }
+        known(&source, "method of this study", &file.reference, file.methods.iter().map(|m| m.value.as_str()))?;
+        if let Some(table) = &file.published {
+            known(&source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
+        }
+        let mut data = Vec::new();
+        for entry in file.data {
+            let variant = |name: &Spanned<String>, options| {
+                let spec = DatasetSpec { name: name.value.clone(), options };
+                spec.canonical(catalog).map_err(|e| source.error(name, e.to_string()))
+            };
+            let mut variants = vec![variant(&entry.dataset, entry.options.clone())?];
+            if let Some(other) = &entry.otherwise {
+                variants.push(variant(other, Default::default())?);
+            }
+            if entry.rows == Some(0) {
+                return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
+            }
+            data.push(DataUse { label: entry.label, variants, rows: entry.rows, not_comparable: entry.not_comparable });
+        }
+        if let Show::Recovery(maps) = &file.show {
+            for (dataset, method) in &maps.standard {
+                if !data.iter().any(|d| d.label == *dataset) {
+                    let valid = data.iter().map(|d| d.label.as_str());
+                    return Err(source.whole(unknown("data set in `standard`", dataset, valid)));
+                }
+                if !uses.iter().any(|m| m.label == *method) {
+                    let valid = uses.iter().map(|m| m.label.as_str());
+                    return Err(source.whole(unknown("method in `standard`", method, valid)));
+                }
+            }
+        }
+        let protocol = file.protocol;
+        if protocol.repeats == 0 {
+            return Err(source.whole("`repeats` is 0, expected at least 1"));
+        }
+        protocol.split.sizes(1_000_000).map_err(|message| source.whole(format!("`split`: {message}")))?;
+        let study = Self {
+            id: id.into(),
+            title: file.title,
+            source: file.source,
+            note: file.note,
+            show: file.show,
+            published: file.published.map(|p| p.value),
+            data,
+            protocol,
+            methods: uses,
+            reference: file.reference.value,
+            select: file.select,
+            metrics: file.metrics,
+            profile: Profile::Paper,
+            profile_note: None,
+            narrowings: file.profiles,
+            source_file: source,
+        };
+        for profile in study.narrowings.keys() {
+            study.narrowed(*profile)?;
+        }
+        Ok(study)
+    }
+
+    /// The study as a profile runs it.
+    ///
+    /// # Errors
+    /// If the profile names a method or parameter that does not exist, or a value out of range.
+    pub fn narrowed(&self, profile: Profile) -> Result<Self, YamlError> {
+        let mut study = Self { profile, ..self.clone() };
+        let Some(narrowing) = self.narrowings.get(&profile) else { return Ok(study) };
+        if let Some(repeats) = narrowing.repeats {
+            if repeats == 0 {
+                return Err(self.source_file.whole(format!("profile {}: `repeats` is 0", profile.name())));
+            }
+            study.protocol.repeats = repeats.min(self.protocol.repeats);
+        }
+        for (label, params) in &narrowing.params {
+            let Some(used) = study.methods.iter_mut().find(|m| m.label == *label) else {
+                let valid = self.methods.iter().map(|m| m.label.as_str());
+                let message = unknown(&format!("method in profile {}", profile.name()), label, valid);
+                return Err(self.source_file.whole(message));
+            };
+            used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
+        }
+        study.profile_note.clone_from(&narrowing.note);
+        Ok(study)
+    }
+}

@@ -1,0 +1,166 @@
+//! What a study still needs to run, as a pure function of the store.
+//!
+//! A study falls apart into units (data set, repeat, method). A unit asks for cells until it has its score: first the
+//! paths of its grid on the validation part, then the chosen point on the test part. Whoever runs the cells, in
+//! whatever order and however often interrupted, asks again until no unit wants anything.
+
+use std::sync::Arc;
+
+use mtl_core::{Seed, split::Part};
+use mtl_data::{DatasetSpec, Library, LoadError, sets};
+use mtl_methods::ParamSet;
+
+use crate::cell::{Cell, CellId, CellKey, Purpose, Sampling, Selection, hash};
+use crate::paper::{DataUse, MethodUse, Study};
+use crate::select::best;
+use crate::store::{Record, Store};
+
+/// A data set of a study, found or not.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// The paper's name for it.
+    pub label: String,
+    /// The variant in use; `None` if no variant could be had.
+    pub variant: Option<Variant>,
+    /// Why the variants before the one in use could not be had: name and reason.
+    pub missing: Vec<(DatasetSpec, String)>,
+}
+
+/// A variant in use.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// The variant.
+    pub spec: DatasetSpec,
+    /// Number of features.
+    pub p: usize,
+    /// Number of tasks.
+    pub m: usize,
+    /// Number of samples over all tasks, before drawing.
+    pub samples: usize,
+}
+
+/// Looks for the first variant that can be had.
+///
+/// # Errors
+/// If a file is there but damaged: that is not a reason to skip it.
+pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError> {
+    let mut missing = Vec::new();
+    for spec in &data.variants {
+        match library.load(spec, &Seed::of(&"shape")) {
+            Ok(tasks) => {
+                let variant = Variant {
+                    spec: spec.clone(),
+                    p: tasks.n_features(),
+                    m: tasks.n_tasks(),
+                    samples: tasks.n_samples(),
+                };
+                return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
+            }
+            Err(LoadError::Unavailable(reason)) => missing.push((spec.clone(), reason.to_string())),
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(Resolved { label: data.label.clone(), variant: None, missing })
+}
+
+/// One method on one repeat of one data set.
+pub struct Unit<'a> {
+    study: &'a Study,
+    data: &'a DataUse,
+    variant: &'a Variant,
+    /// The method.
+    pub method: &'a MethodUse,
+    /// The repeat.
+    pub repeat: u32,
+}
+
+/// What a unit needs.
+pub enum Next {
+    /// These cells.
+    Run(Vec<Cell>),
+    /// Nothing: here is the score.
+    Scored(Arc<Record>),
+    /// Nothing can be done: these cells failed.
+    Failed(Vec<CellId>),
+}
+
+/// All units of a study on the data sets that were found.
+pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
+    let mut units = Vec::new();
+    for (data, found) in study.data.iter().zip(resolved) {
+        let Some(variant) = &found.variant else { continue };
+        for repeat in 0..study.protocol.repeats {
+            units.extend(study.methods.iter().map(|method| Unit { study, data, variant, method, repeat }));
+        }
+    }
+    units
+}
+
+impl Unit<'_> {
+    /// Label of the data set.
+    pub fn dataset(&self) -> &str {
+        &self.data.label
+    }
+
+    fn cell(&self, path: Vec<ParamSet>, purpose: Purpose) -> Cell {
+        let entry = self.method.entry;
+        let key = CellKey {
+            data: self.variant.spec.clone(),
+            data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
+            sampling: Sampling { rows: self.data.rows, split: self.study.protocol.split },
+            scaling: self.study.protocol.scaling,
+            repeat: self.repeat,
+            method: entry.info.name.into(),
+            method_revision: entry.info.revision,
+            path: path.iter().map(|p| p.changed(&entry.params)).collect(),
+            purpose,
+        };
+        Cell { key, entry, path }
+    }
+
+    /// The cells that tune, and how their points are chosen between; none if there is nothing to choose.
+    fn tuning(&self) -> (Vec<Cell>, Option<Selection>, Vec<ParamSet>) {
+        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
+        let points: usize = paths.iter().map(Vec::len).sum();
+        if points == 1 {
+            return (Vec::new(), None, paths.into_iter().flatten().collect());
+        }
+        let cells: Vec<Cell> = paths.into_iter().map(|path| self.cell(path, Purpose::Tune)).collect();
+        let grid: Vec<_> = cells.iter().map(|c| &c.key.path).collect();
+        let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
+        (cells, Some(selection), Vec::new())
+    }
+
+    /// What is missing in the store before this unit has its score.
+    pub fn next(&self, store: &Store) -> Next {
+        let (cells, selection, only) = self.tuning();
+        let score = if cells.is_empty() {
+            self.cell(only, Purpose::Score(None))
+        } else {
+            let (known, missing): (Vec<_>, Vec<_>) =
+                cells.into_iter().map(|cell| (store.get(&cell.id()), cell)).partition(|(record, _)| record.is_some());
+            if !missing.is_empty() {
+                return Next::Run(missing.into_iter().map(|(_, cell)| cell).collect());
+            }
+            let points = known.iter().enumerate().flat_map(|(c, (record, cell))| {
+                let points = record.as_ref().map_or(&[][..], |r| r.points());
+                points.iter().zip(&cell.path).enumerate().filter_map(move |(i, (point, params))| {
+                    Some(((c, i), params, point.mean(Part::Valid, self.study.select.metric)?))
+                })
+            });
+            let points: Vec<_> = points.collect();
+            let candidates: Vec<_> = points.iter().map(|(_, params, value)| (*params, *value)).collect();
+            let Some(chosen) = best(&candidates, self.study.select, &self.method.entry.params) else {
+                return Next::Failed(known.iter().map(|(_, cell)| cell.id()).collect());
+            };
+            let (c, i) = points[chosen].0;
+            // The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen.
+            self.cell(known[c].1.path[..=i].to_vec(), Purpose::Score(selection))
+        };
+        match store.get(&score.id()) {
+            None => Next::Run(vec![score]),
+            Some(record) if record.scored().is_none() => Next::Failed(vec![score.id()]),
+            Some(record) => Next::Scored(record),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! Running cells: in parallel, each for itself, each recorded as soon as it is done.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use mtl_core::{Metric, MultiTask, split::Part};
+use mtl_data::Library;
+use mtl_methods::solver::SolverError;
+use mtl_methods::{Context, FitError, Fitted, Model};
+use ndarray::{Array1, Array2};
+use rayon::prelude::*;
+
+use crate::cell::{Cell, Purpose};
+use crate::prepare::{Preparations, Prepared};
+use crate::store::{ARTIFACT_LIMIT, Circumstances, Outcome, PointResult, Record, Store, StoreError};
+
+/// How cells are run.
+pub struct Runner<'a> {
+    /// Where data come from.
+    pub library: &'a Library,
+    /// Where results go.
+    pub store: &'a Store,
+    /// Threads.
+    pub jobs: usize,
+    /// Raised to stop after the cells in progress have been given up.
+    pub stop: Arc<AtomicBool>,
+    /// Time allowed for one cell.
+    pub limit: Option<Duration>,
+}
+
+/// How a batch of cells ended.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Tally {
+    /// Cells with a result.
+    pub done: u64,
+    /// Cells with a recorded failure.
+    pub failed: u64,
+    /// Whether the run was interrupted.
+    pub interrupted: bool,
+}
+
+impl Runner<'_> {
+    /// Runs all cells; `tick` is called after each.
+    ///
+    /// # Errors
+    /// If a result cannot be written. Cells that fail by themselves are recorded as failures, and the run goes on.
+    pub fn run(&self, cells: &[Cell], tick: &(dyn Fn(&Cell) + Sync)) -> Result<Tally, StoreError> {
+        let preparations = Preparations::new(self.library, cells.iter().map(|c| &c.key));
+        let (done, failed) = (AtomicU64::new(0), AtomicU64::new(0));
+        let one = |cell: &Cell| -> Result<(), StoreError> {
+            if self.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let record = self.record(cell, &preparations)?;
+            preparations.done(&cell.key);
+            if let Some(record) = record {
+                let counter = if record.points().is_empty() { &failed } else { &done };
+                counter.fetch_add(1, Ordering::Relaxed);
+                self.store.put(record)?;
+                tick(cell);
+            }
+            Ok(())
+        };
+        let outcome = match rayon::ThreadPoolBuilder::new().num_threads(self.jobs).build() {
+            // One cell at a time to each thread: cells differ much in length.
+            Ok(pool) => pool.install(|| cells.par_iter().with_max_len(1).try_for_each(one)),
+            Err(_) => cells.iter().try_for_each(one),
+        };
+        outcome?;
+        Ok(Tally {
+            done: done.into_inner(),
+            failed: failed.into_inner(),
+            interrupted: self.stop.load(Ordering::Relaxed),
+        })
+    }
+
+    /// The record of a cell; `None` if it was interrupted.
+    fn record(&self, cell: &Cell, preparations: &Preparations<'_>) -> Result<Option<Record>, StoreError> {
+        let started = Instant::now();
+        let outcome = match preparations.get(&cell.key) {
+            Err(reason) => Outcome::Failed(reason),
+            Ok(prepared) => match self.fit(cell, &prepared) {
+                Ok(fits) => self.evaluate(cell, &prepared, fits)?,
+                Err(None) => return Ok(None),
+                Err(Some(reason)) => Outcome::Failed(reason),
+            },
+        };
+        let seeds = [("split", cell.key.split_seed()), ("data", cell.key.data_seed())];
+        let circumstances = Circumstances {
+            seconds: started.elapsed().as_secs_f64(),
+            finished: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+            software: env!("CARGO_PKG_VERSION").into(),
+            cpu: cpu(),
+            seeds: seeds.map(|(name, seed)| (name.to_owned(), seed.short())).into(),
+        };
+        Ok(Some(Record { key: cell.key.clone(), outcome, circumstances }))
+    }
+
+    /// Fits the path. `Err(None)` means interrupted.
+    fn fit(&self, cell: &Cell, prepared: &Prepared) -> Result<Vec<Fitted>, Option<String>> {
+        let seed = cell.key.split_seed().stream("init");
+        let deadline = self.limit.map(|limit| Instant::now() + limit);
+        let context = Context::until(seed, Arc::clone(&self.stop), deadline);
+        let fit = || cell.entry.fit_path(&prepared.problem, &cell.path, &context);
+        match catch_unwind(AssertUnwindSafe(fit)) {
+            Ok(Ok(fits)) => Ok(fits),
+            Ok(Err(FitError::Solver(SolverError::Interrupted))) => Err(None),
+            Ok(Err(error)) => Err(Some(error.to_string())),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+                Err(Some(format!("the method panicked: {text}")))
+            }
+        }
+    }
+
+    fn evaluate(&self, cell: &Cell, prepared: &Prepared, fits: Vec<Fitted>) -> Result<Outcome, StoreError> {
+        let tune = cell.key.purpose == Purpose::Tune;
+        let judged = if tune { &fits[..] } else { &fits[fits.len().saturating_sub(1)..] };
+        let params = &cell.path[cell.path.len() - judged.len()..];
+        let mut points = Vec::with_capacity(judged.len());
+        for (fitted, params) in judged.iter().zip(params) {
+            let parts: &[Part] = if tune { &[Part::Valid] } else { &[Part::Train, Part::Valid, Part::Test] };
+            let mut metrics = BTreeMap::new();
+            for &part in parts {
+                metrics.insert(part, measures(&fitted.model, prepared.part(part)));
+            }
+            let all = metrics.values().flat_map(BTreeMap::values).flatten();
+            if !all.chain([&fitted.objective.total]).all(|v| v.is_finite()) {
+                return Ok(Outcome::Failed("a measure or the objective is not a finite number".into()));
+            }
+            let mut convergence = fitted.convergence;
+            // JSON has no infinity; an uncertified fit is as bad as the largest number.
+            convergence.residual = convergence.residual.min(f64::MAX);
+            let truth = prepared.test.truth.as_ref().filter(|_| !tune);
+            let recovery = truth.zip(fitted.model.weights()).map(|(truth, weights)| {
+                let measure = |m: Metric| Some((m, m.of_weights(weights, truth)?));
+                Metric::of_recovery().into_iter().filter_map(measure).collect()
+            });
+            points.push(PointResult {
+                params: params.clone(),
+                objective: fitted.objective,
+                convergence,
+                metrics,
+                recovery: recovery.unwrap_or_default(),
+                memberships: if tune { BTreeMap::new() } else { fitted.memberships.clone() },
+                artifacts: if tune { BTreeMap::new() } else { self.keep(fitted, &prepared.test)? },
+            });
+        }
+        Ok(Outcome::Done(points))
+    }
+
+    /// Keeps weights, components and test predictions, so that figures and later measures need no new fit.
+    fn keep(&self, fitted: &Fitted, test: &MultiTask) -> Result<BTreeMap<String, String>, StoreError> {
+        let predictions: Vec<f64> =
+            test.tasks.iter().enumerate().flat_map(|(t, task)| fitted.model.predict(t, &task.x).to_vec()).collect();
+        let predictions = Array2::from_shape_vec((predictions.len(), 1), predictions).unwrap_or_default();
+        let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
+        arrays.extend(fitted.model.weights().map(|w| ("weights".to_owned(), w)));
+        if fitted.components.len() > 1 {
+            arrays.extend(fitted.components.iter().map(|(name, w)| (format!("component-{name}"), w)));
+        }
+        arrays
+            .into_iter()
+            .filter(|(_, array)| array.len() * size_of::<f64>() <= ARTIFACT_LIMIT)
+            .map(|(name, array)| Ok((name, self.store.keep(array.view())?)))
+            .collect()
+    }
+}
+
+/// Every measure of prediction, one value a task.
+pub fn measures(model: &Model, part: &MultiTask) -> BTreeMap<Metric, Vec<f64>> {
+    let predictions: Vec<Array1<f64>> =
+        part.tasks.iter().enumerate().map(|(t, task)| model.predict(t, &task.x)).collect();
+    let each = |m: Metric| part.tasks.iter().zip(&predictions).filter_map(|(task, f)| m.of_task(&task.y, f)).collect();
+    Metric::of_predictions(part.target).into_iter().map(|m| (m, each(m))).collect()
+}
+
+/// Architecture and the vector extensions that decide which kernels run.
+fn cpu() -> String {
+    let mut parts = vec![std::env::consts::ARCH];
+    #[cfg(target_arch = "x86_64")]
+    {
+        let known = [
+            ("avx2", std::is_x86_feature_detected!("avx2")),
+            ("fma", std::is_x86_feature_detected!("fma")),
+            ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ];
+        parts.extend(known.iter().filter(|(_, there)| *there).map(|(name, _)| *name));
+    }
+    parts.join("+")
+}

@@ -1,0 +1,100 @@
+//! YAML with errors a user can act on: file, line, what was found and what would be valid.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+pub use serde_yaml::Spanned;
+
+/// A YAML file with its text, so that later checks can point into it.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Where it was read from.
+    pub path: PathBuf,
+    text: String,
+}
+
+/// Something wrong in a YAML file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct YamlError {
+    /// The file.
+    pub path: PathBuf,
+    /// Line, counted from 1; 0 if the file as a whole is meant.
+    pub line: usize,
+    /// Column, counted from 1.
+    pub column: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+    /// The line's text.
+    excerpt: String,
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.line == 0 {
+            return write!(f, "{}: {}", self.path.display(), self.message);
+        }
+        write!(f, "{}:{}:{}: {}", self.path.display(), self.line, self.column, self.message)?;
+        if !self.excerpt.is_empty() {
+            let gutter = self.line.to_string().len();
+            let marker = " ".repeat(self.column.saturating_sub(1));
+            write!(f, "\n{:gutter$} |\n{} | {}\n{:gutter$} | {marker}^", "", self.line, self.excerpt, "")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+impl Source {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn read(path: &Path) -> Result<Self, YamlError> {
+        let text = std::fs::read_to_string(path).map_err(|e| YamlError {
+            path: path.to_owned(),
+            line: 0,
+            column: 0,
+            message: e.to_string(),
+            excerpt: String::new(),
+        })?;
+        Ok(Self { path: path.to_owned(), text })
+    }
+
+    /// Parses the whole file.
+    ///
+    /// # Errors
+    /// With the position of the first thing that does not fit.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, YamlError> {
+        serde_yaml::from_str(&self.text).map_err(|error| {
+            let error = error.without_snippet();
+            let (line, column) = error.location().map_or((0, 0), |at| (at.line() as usize, at.column() as usize));
+            // The position is shown in front already.
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            self.error_at(line, column, message)
+        })
+    }
+
+    /// An error about a value that parsed but means nothing.
+    pub fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> YamlError {
+        self.error_at(at.referenced.line() as usize, at.referenced.column() as usize, message.into())
+    }
+
+    /// An error about the file as a whole.
+    pub fn whole(&self, message: impl Into<String>) -> YamlError {
+        self.error_at(0, 0, message.into())
+    }
+
+    fn error_at(&self, line: usize, column: usize, message: String) -> YamlError {
+        let excerpt = line.checked_sub(1).and_then(|l| self.text.lines().nth(l)).unwrap_or_default().to_owned();
+        YamlError { path: self.path.clone(), line, column, message, excerpt }
+    }
+}
+
+/// `unknown KIND `NAME`; valid: ..`, the one way in which all files complain about a name.
+pub fn unknown<'a>(kind: &str, name: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
+    let valid: Vec<_> = valid.into_iter().collect();
+    format!("unknown {kind} `{name}`; valid: {}", valid.join(", "))
+}
