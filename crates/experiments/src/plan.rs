@@ -84,6 +84,38 @@ pub enum Next {
     Failed(Vec<CellId>),
 }
 
+/// How far along some work is, in cells. Of scores that hyperparameters are yet to be chosen for it counts one each.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Outlook {
+    /// Cells in the store.
+    pub stored: usize,
+    /// Cells to run.
+    pub missing: usize,
+    /// Rough time for them on one thread, in seconds.
+    pub seconds: f64,
+}
+
+/// Seconds for one fit by `p m^2`: the cost of pairwise penalties, measured; cheaper methods take less.
+const SECONDS_PER_FIT: f64 = 7e-7;
+
+impl std::ops::Add for Outlook {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            stored: self.stored + other.stored,
+            missing: self.missing + other.missing,
+            seconds: self.seconds + other.seconds,
+        }
+    }
+}
+
+impl std::iter::Sum for Outlook {
+    fn sum<I: Iterator<Item = Self>>(parts: I) -> Self {
+        parts.fold(Self::default(), |sum, part| sum + part)
+    }
+}
+
 /// All units of a study on the data sets that were found.
 pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
@@ -129,6 +161,24 @@ impl Unit<'_> {
         let grid: Vec<_> = cells.iter().map(|c| &c.key.path).collect();
         let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
         (cells, Some(selection), Vec::new())
+    }
+
+    /// What is stored of this unit and what is not.
+    pub fn outlook(&self, store: &Store) -> Outlook {
+        let missing = match self.next(store) {
+            Next::Run(cells) => cells,
+            Next::Scored(_) | Next::Failed(_) => Vec::new(),
+        };
+        let tuning = self.tuning().0.len();
+        // A score follows the tuning, so it is missing as long as anything is.
+        let tuned = missing.iter().filter(|cell| cell.key.purpose == Purpose::Tune).count();
+        let fits: usize = missing.iter().map(|cell| cell.path.len()).sum();
+        let fit = SECONDS_PER_FIT * self.variant.p as f64 * (self.variant.m as f64).powi(2);
+        Outlook {
+            stored: tuning - tuned + usize::from(missing.is_empty()),
+            missing: tuned + usize::from(!missing.is_empty()),
+            seconds: fits as f64 * fit,
+        }
     }
 
     /// What is missing in the store before this unit has its score.

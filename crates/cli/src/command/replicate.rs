@@ -1,12 +1,238 @@
-use std::process::ExitCode;
+//! `mtl replicate`: from data to verdict.
 
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
 use clap::Args;
+use mtl_data::Library;
+use mtl_experiments::drive::drive;
+use mtl_experiments::plan::{Outlook, Resolved, resolve, units};
+use mtl_experiments::results::Results;
+use mtl_experiments::run::Tally;
+use mtl_experiments::store::Record;
+use mtl_experiments::{Paper, Profile, Runner, Store, Study};
+use mtl_report::Report;
+
+use crate::args::{DataArgs, StoreArgs};
+use crate::output::{check_writable, emit, write_atomically};
+use crate::progress::Bars;
+use crate::workspace::Workspace;
+
+/// Exit status of a program that was interrupted, as shells expect it.
+const INTERRUPTED: u8 = 130;
 
 #[derive(Args)]
-pub struct Replicate {}
+#[command(after_help = "Examples:
+  mtl replicate ssmtl                            everything, the documented subset (a coffee)
+  mtl replicate ssmtl --profile paper            the full protocol
+  mtl replicate ssmtl --only fig2 --offline      one figure, no network
+  mtl replicate ssmtl --list                     what would run and how long it takes
+  mtl replicate ssmtl --force ssmtl-m            run a method again
+
+Results are stored as soon as they are computed. Stop with Ctrl-C and run the same command to go on.")]
+pub struct Replicate {
+    /// Paper: the name of a folder in experiments/
+    paper: String,
+    /// How much to run
+    #[arg(long, value_enum, default_value_t = ProfileArg::Quick)]
+    profile: ProfileArg,
+    /// Tables and figures to run, by the names of their files [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ID,..")]
+    only: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Folder that reports/PAPER and figures/PAPER are written to [default: the workspace]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// Print what would run, cells and rough time, and run nothing
+    #[arg(long)]
+    list: bool,
+    /// Forget the stored results of these methods in the studies at hand, and run them again
+    #[arg(long, value_delimiter = ',', value_name = "METHOD,..")]
+    force: Vec<String>,
+    /// Minutes one cell may take before it is recorded as a failure
+    #[arg(long, value_name = "MINUTES", default_value_t = 60.0)]
+    limit: f64,
+}
+
+/// How much of a study is run.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub enum ProfileArg {
+    /// One or two repeats on coarse grids: that everything runs
+    Smoke,
+    /// The documented subset
+    Quick,
+    /// The full protocol
+    Paper,
+}
+
+impl From<ProfileArg> for Profile {
+    fn from(arg: ProfileArg) -> Self {
+        match arg {
+            ProfileArg::Smoke => Self::Smoke,
+            ProfileArg::Quick => Self::Quick,
+            ProfileArg::Paper => Self::Paper,
+        }
+    }
+}
 
 impl Replicate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("to be written")
+        let workspace = Workspace::find()?;
+        let paper = workspace.paper(&self.paper)?;
+        let studies = selected(&paper, self.profile.into(), &self.only)?;
+        let limit = Duration::try_from_secs_f64(60.0 * self.limit)
+            .with_context(|| format!("--limit {}: expected a number of minutes", self.limit))?;
+        let library = self.data.library()?;
+        let studies = with_data(studies, &library)?;
+        let folder = self.store.folder()?;
+        let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
+        if self.list {
+            emit(&plan(&studies, &Store::reading(&folder), jobs))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
+        check_writable(&out)?;
+        let store = Store::open(&folder)?;
+        forget(&self.force, &studies, &store)?;
+        let runner = Runner { library: &library, store: &store, jobs, stop: stop_on_interrupt(), limit: Some(limit) };
+        let tally = drive(&studies, &runner, &Bars::default())?;
+        if tally.interrupted {
+            eprintln!("stopped; {} cells are stored. Run the same command to go on.", tally.done);
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        let results = studies.into_iter().map(|(study, data)| Results::collect(study, data, &store)).collect();
+        finish(&paper, results, &store, &out, &tally)
+    }
+}
+
+/// The studies asked for, as the profile runs them.
+pub fn selected(paper: &Paper, profile: Profile, only: &[String]) -> anyhow::Result<Vec<Study>> {
+    if let Some(wrong) = only.iter().find(|id| !paper.studies.iter().any(|s| s.id == **id)) {
+        let valid: Vec<_> = paper.studies.iter().map(|s| s.id.as_str()).collect();
+        bail!("--only {wrong}: there is no such table or figure of {}; valid: {}", paper.slug, valid.join(", "));
+    }
+    let wanted = paper.studies.iter().filter(|s| only.is_empty() || only.contains(&s.id));
+    Ok(wanted.map(|s| s.narrowed(profile)).collect::<Result<_, _>>()?)
+}
+
+/// Looks for the data of every study.
+pub fn with_data(studies: Vec<Study>, library: &Library) -> anyhow::Result<Vec<(Study, Vec<Resolved>)>> {
+    let mut found = Vec::new();
+    for study in studies {
+        let resolved = study.data.iter().map(|data| resolve(data, library)).collect::<Result<_, _>>()?;
+        found.push((study, resolved));
+    }
+    Ok(found)
+}
+
+/// Writes the report and says what came out; the exit status tells whether cells failed.
+pub fn finish(
+    paper: &Paper,
+    results: Vec<Results>,
+    store: &Store,
+    out: &Path,
+    tally: &Tally,
+) -> anyhow::Result<ExitCode> {
+    let report = Report::build(paper, results, store)?;
+    for file in report.files()? {
+        write_atomically(&out.join(&file.path), &file.bytes)?;
+    }
+    let mut text = report.summary();
+    text += &format!("cells    {} run now, {} of them failed\n", tally.done + tally.failed, tally.failed);
+    text += &format!("report   {}\n", out.join(report.page()).display());
+    text += &format!("figures  {}\n", out.join(report.figures()).display());
+    emit(&text)?;
+    Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn stop_on_interrupt() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    // Without a handler Ctrl-C still ends the program, and the store still resumes.
+    let _ = ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        eprintln!("stopping; press Ctrl-C again to stop at once");
+    });
+    stop
+}
+
+/// Removes what the studies know of these methods.
+fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store) -> anyhow::Result<()> {
+    if methods.is_empty() {
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    for name in methods {
+        let by_label = studies.iter().flat_map(|(s, _)| &s.methods).find(|m| m.label == *name);
+        match by_label {
+            Some(method) => names.push(method.entry.info.name),
+            None => names.push(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name),
+        }
+    }
+    let data: Vec<_> = studies.iter().flat_map(|(_, found)| found.iter().filter_map(|r| r.variant.as_ref())).collect();
+    let affected = |r: &Record| names.contains(&r.key.method.as_str()) && data.iter().any(|v| v.spec == r.key.data);
+    for record in store.all().iter().filter(|r| affected(r)) {
+        store.forget(&record.key.id())?;
+    }
+    Ok(())
+}
+
+/// The plan: per study, data set and method the cells that are there and those that are missing.
+fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> String {
+    let mut lines = vec![format!(
+        "{:<18} {:<16} {:<10} {:>7} {:>7} {:>7}  about",
+        "study", "data set", "method", "repeats", "stored", "to run"
+    )];
+    let mut total = Outlook::default();
+    for (study, found) in studies {
+        let units = units(study, found);
+        for data in found {
+            let Some(variant) = &data.variant else {
+                lines.push(format!("{:<18} {:<16} skipped: its files cannot be had here", study.id, data.label));
+                continue;
+            };
+            for method in &study.methods {
+                let own = units.iter().filter(|u| u.dataset() == data.label && u.method.label == method.label);
+                let outlook: Outlook = own.map(|unit| unit.outlook(store)).sum();
+                lines.push(format!(
+                    "{:<18} {:<16} {:<10} {:>7} {:>7} {:>7}  {}",
+                    study.id,
+                    variant.spec.name,
+                    method.label,
+                    study.protocol.repeats,
+                    outlook.stored,
+                    outlook.missing,
+                    rough(outlook.seconds / jobs as f64),
+                ));
+                total = total + outlook;
+            }
+        }
+    }
+    lines.push(format!(
+        "{} cells stored, {} to run, about {} on {jobs} threads\n",
+        total.stored,
+        total.missing,
+        rough(total.seconds / jobs as f64)
+    ));
+    lines.join("\n")
+}
+
+fn rough(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.5 => "-".into(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
     }
 }
