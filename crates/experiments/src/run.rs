@@ -153,13 +153,14 @@ impl Runner<'_> {
         Ok(Outcome::Done(points))
     }
 
-    /// Keeps weights, components and test predictions, so that figures and later measures need no new fit.
+    /// Keeps weights (true ones too), components and test predictions, so that figures and later measures need no new fit.
     fn keep(&self, fitted: &Fitted, test: &MultiTask) -> Result<BTreeMap<String, String>, StoreError> {
         let predictions: Vec<f64> =
             test.tasks.iter().enumerate().flat_map(|(t, task)| fitted.model.predict(t, &task.x).to_vec()).collect();
         let predictions = Array2::from_shape_vec((predictions.len(), 1), predictions).unwrap_or_default();
         let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
         arrays.extend(fitted.model.weights().map(|w| ("weights".to_owned(), w)));
+        arrays.extend(test.truth.as_ref().map(|truth| ("true-weights".to_owned(), &truth.weights)));
         if fitted.components.len() > 1 {
             arrays.extend(fitted.components.iter().map(|(name, w)| (format!("component-{name}"), w)));
         }
