@@ -1,0 +1,139 @@
+//! Weight matrices as pictures: one frame a matrix, rows of frames on one colour scale.
+
+use ndarray::Array2;
+use plotters::element::BitMapElement;
+use plotters::prelude::*;
+
+use super::{Align, Canvas, Chart, ChartError, GREY, label};
+
+/// One matrix.
+#[derive(Debug, Clone)]
+pub struct HeatPanel {
+    /// Above the frame.
+    pub title: String,
+    /// Below the title, small.
+    pub subtitle: String,
+    /// The matrix, features x tasks.
+    pub values: Array2<f64>,
+}
+
+/// Rows of matrices; each row has its own colour scale.
+#[derive(Debug, Clone)]
+pub struct Heat {
+    /// Name and frames of each row.
+    pub rows: Vec<(String, Vec<HeatPanel>)>,
+}
+
+const LEFT: f64 = 46.0;
+const FRAME: (f64, f64) = (210.0, 260.0);
+const GAP: f64 = 34.0;
+const HEAD: f64 = 62.0;
+const FOOT: f64 = 44.0;
+const BAR: f64 = 70.0;
+
+impl Chart for Heat {
+    fn size(&self) -> (u32, u32) {
+        let columns = self.rows.iter().map(|(_, panels)| panels.len()).max().unwrap_or(1) as f64;
+        let width = LEFT + columns * (FRAME.0 + GAP) + BAR;
+        (width as u32, (self.rows.len() as f64 * (HEAD + FRAME.1 + FOOT)) as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError> {
+        for (r, (name, panels)) in self.rows.iter().enumerate() {
+            let top = r as f64 * (HEAD + FRAME.1 + FOOT) + HEAD;
+            canvas.text(name, LEFT, top - HEAD + 14.0, 14.0, Align::Left, BLACK)?;
+            let largest = panels.iter().flat_map(|p| &p.values).fold(0.0_f64, |m, v| m.max(v.abs())).max(1e-12);
+            for (c, panel) in panels.iter().enumerate() {
+                panel.draw(canvas, (LEFT + c as f64 * (FRAME.0 + GAP), top), largest)?;
+            }
+            let x = LEFT + panels.len() as f64 * (FRAME.0 + GAP) - 10.0;
+            colour_bar(canvas, (x, top), largest)?;
+        }
+        Ok(())
+    }
+}
+
+impl HeatPanel {
+    fn draw<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        (x, y): (f64, f64),
+        largest: f64,
+    ) -> Result<(), ChartError> {
+        let (p, m) = self.values.dim();
+        let colour = |u: f64, v: f64| {
+            let (i, j) = ((v * p as f64) as usize, (u * m as f64) as usize);
+            diverging(self.values[[i.min(p - 1), j.min(m - 1)]] / largest)
+        };
+        bitmap(canvas, (x, y), FRAME, &colour)?;
+        frame(canvas, (x, y), FRAME)?;
+        let centre = x + FRAME.0 / 2.0;
+        canvas.text(&self.title, centre, y - 25.0, 13.0, Align::Centre, BLACK)?;
+        canvas.text(&self.subtitle, centre, y - 9.0, 11.0, Align::Centre, GREY)?;
+        for (position, text, align) in [(0.0, "1".to_owned(), Align::Left), (1.0, m.to_string(), Align::Right)] {
+            canvas.text(&text, x + position * FRAME.0, y + FRAME.1 + 11.0, 11.0, align, BLACK)?;
+        }
+        canvas.text("task", centre, y + FRAME.1 + 11.0, 11.0, Align::Centre, BLACK)?;
+        canvas.text("1", x - 6.0, y + 5.0, 11.0, Align::Right, BLACK)?;
+        canvas.text("row", x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
+        canvas.text(&p.to_string(), x - 6.0, y + FRAME.1 - 5.0, 11.0, Align::Right, BLACK)
+    }
+}
+
+fn colour_bar<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    (x, y): (f64, f64),
+    largest: f64,
+) -> Result<(), ChartError> {
+    let size = (12.0, FRAME.1);
+    bitmap(canvas, (x, y), size, &|_, v| diverging(1.0 - 2.0 * v))?;
+    frame(canvas, (x, y), size)?;
+    let ends = [largest, 0.0, -largest];
+    for (i, value) in ends.into_iter().enumerate() {
+        let at = y + 5.0 + i as f64 * (FRAME.1 - 10.0) / 2.0;
+        canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
+    }
+    Ok(())
+}
+
+fn frame<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    (x, y): (f64, f64),
+    (w, h): (f64, f64),
+) -> Result<(), ChartError> {
+    canvas.line(&[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)], 0.8, GREY)
+}
+
+/// Pixels whose colours are a function of the position in the unit square.
+fn bitmap<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    (x, y): (f64, f64),
+    (w, h): (f64, f64),
+    colour: &dyn Fn(f64, f64) -> RGBColor,
+) -> Result<(), ChartError> {
+    let size = ((w * canvas.scale) as u32, (h * canvas.scale) as u32);
+    let mut pixels = Vec::with_capacity(size.0 as usize * size.1 as usize * 3);
+    for j in 0..size.1 {
+        for i in 0..size.0 {
+            let at = |k: u32, n: u32| (f64::from(k) + 0.5) / f64::from(n);
+            let RGBColor(r, g, b) = colour(at(i, size.0), at(j, size.1));
+            pixels.extend([r, g, b]);
+        }
+    }
+    let image = BitMapElement::<_, plotters_bitmap::bitmap_pixel::RGBPixel>::with_owned_buffer(canvas.at(x, y), size, pixels);
+    match image {
+        Some(image) => canvas.put(&image),
+        None => Err(ChartError::new("a bitmap of the wrong size")),
+    }
+}
+
+/// Blue below zero, white at zero, red above, apart for every kind of colour vision.
+fn diverging(value: f64) -> RGBColor {
+    const BLUE: [f64; 3] = [5.0, 80.0, 160.0];
+    const RED: [f64; 3] = [178.0, 40.0, 24.0];
+    let end = if value < 0.0 { BLUE } else { RED };
+    // The root makes small weights visible: whether they are exactly zero is what these pictures are about.
+    let share = value.abs().min(1.0).sqrt();
+    let [r, g, b] = end.map(|c| (255.0 + share * (c - 255.0)).round() as u8);
+    RGBColor(r, g, b)
+}

@@ -1,0 +1,151 @@
+//! Values with intervals, one row a method: published beside ours, or paired differences.
+
+use plotters::prelude::*;
+
+use super::{Align, Canvas, Chart, ChartError, GREY, PALETTE, label, ticks};
+
+/// A value with its interval.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mark {
+    /// The value.
+    pub value: f64,
+    /// Lower end; the value itself where there is no interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Drawn hollow.
+    pub hollow: bool,
+}
+
+/// One colour of marks, one mark a row.
+#[derive(Debug, Clone)]
+pub struct Series {
+    /// What the legend says.
+    pub name: String,
+    /// A mark for every row of the panel that has one.
+    pub marks: Vec<Option<Mark>>,
+}
+
+/// One frame.
+#[derive(Debug, Clone)]
+pub struct Panel {
+    /// Above the frame.
+    pub title: String,
+    /// Names of the rows, from the top.
+    pub rows: Vec<String>,
+    /// The marks.
+    pub series: Vec<Series>,
+    /// Below the axis.
+    pub axis: String,
+    /// A vertical line to compare with.
+    pub reference: Option<f64>,
+}
+
+/// Frames side by side, in rows of `columns`.
+#[derive(Debug, Clone)]
+pub struct Intervals {
+    /// The frames.
+    pub panels: Vec<Panel>,
+    /// Frames in a row.
+    pub columns: usize,
+}
+
+const WIDTH: f64 = 330.0;
+const NAMES: f64 = 78.0;
+const TOP: f64 = 30.0;
+const ROW: f64 = 24.0;
+const BOTTOM: f64 = 48.0;
+const LEGEND: f64 = 26.0;
+
+impl Intervals {
+    fn panel_height(&self) -> f64 {
+        let rows = self.panels.iter().map(|p| p.rows.len()).max().unwrap_or(1);
+        TOP + rows as f64 * ROW + BOTTOM
+    }
+}
+
+impl Chart for Intervals {
+    fn size(&self) -> (u32, u32) {
+        let columns = self.columns.min(self.panels.len()).max(1);
+        let rows = self.panels.len().div_ceil(columns).max(1);
+        ((columns as f64 * WIDTH + 10.0) as u32, (rows as f64 * self.panel_height() + LEGEND) as u32)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError> {
+        if let Some(first) = self.panels.first() {
+            let mut x = NAMES;
+            for (series, colour) in first.series.iter().zip(PALETTE) {
+                let hollow = series.marks.iter().flatten().any(|m| m.hollow);
+                mark(canvas, x, LEGEND / 2.0, hollow, colour)?;
+                canvas.text(&series.name, x + 10.0, LEGEND / 2.0, 12.0, Align::Left, BLACK)?;
+                x += 30.0 + 7.2 * series.name.chars().count() as f64;
+            }
+        }
+        for (i, panel) in self.panels.iter().enumerate() {
+            let corner = ((i % self.columns) as f64 * WIDTH, LEGEND + (i / self.columns) as f64 * self.panel_height());
+            panel.draw(canvas, corner)?;
+        }
+        Ok(())
+    }
+}
+
+impl Panel {
+    /// Smallest and largest value shown, with some room.
+    fn range(&self) -> (f64, f64) {
+        let marks = self.series.iter().flat_map(|s| s.marks.iter().flatten());
+        let ends = marks.flat_map(|m| [m.low, m.high, m.value]).chain(self.reference);
+        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        if low > high {
+            return (0.0, 1.0);
+        }
+        let room = (0.06 * (high - low)).max(1e-3 * high.abs().max(low.abs())).max(1e-9);
+        (low - room, high + room)
+    }
+
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, (x0, y0): (f64, f64)) -> Result<(), ChartError> {
+        let (left, right) = (x0 + NAMES, x0 + WIDTH - 12.0);
+        let (top, bottom) = (y0 + TOP, y0 + TOP + self.rows.len() as f64 * ROW);
+        let (low, high) = self.range();
+        let x = |v: f64| left + (v - low) / (high - low) * (right - left);
+        canvas.text(&self.title, (left + right) / 2.0, y0 + TOP / 2.0 + 2.0, 13.0, Align::Centre, BLACK)?;
+        let ticks = ticks(low, high, 5);
+        for tick in &ticks {
+            canvas.line(&[(x(*tick), top), (x(*tick), bottom)], 0.5, RGBColor(225, 228, 232))?;
+            canvas.text(&label(*tick, &ticks), x(*tick), bottom + 11.0, 11.0, Align::Centre, BLACK)?;
+        }
+        canvas.text(&self.axis, (left + right) / 2.0, bottom + 28.0, 11.0, Align::Centre, BLACK)?;
+        if let Some(reference) = self.reference {
+            canvas.line(&[(x(reference), top), (x(reference), bottom)], 1.0, BLACK)?;
+        }
+        for (r, name) in self.rows.iter().enumerate() {
+            let middle = top + (r as f64 + 0.5) * ROW;
+            canvas.text(name, left - 7.0, middle, 12.0, Align::Right, BLACK)?;
+            let present = self.series.len() as f64;
+            for (s, (series, colour)) in self.series.iter().zip(PALETTE).enumerate() {
+                let Some(Some(m)) = series.marks.get(r) else { continue };
+                let y = middle + (s as f64 - (present - 1.0) / 2.0) * (ROW - 6.0) / present;
+                if m.high > m.low {
+                    canvas.line(&[(x(m.low), y), (x(m.high), y)], 1.4, colour)?;
+                }
+                mark(canvas, x(m.value), y, m.hollow, colour)?;
+            }
+        }
+        canvas.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], 0.8, GREY)
+    }
+}
+
+/// A disc, or a hollow diamond: apart without colour.
+fn mark<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    x: f64,
+    y: f64,
+    hollow: bool,
+    colour: RGBColor,
+) -> Result<(), ChartError> {
+    if hollow {
+        let r = 4.5;
+        canvas.polygon(&[(x - r, y), (x, y - r), (x + r, y), (x, y + r)], WHITE, colour)
+    } else {
+        canvas.dot(x, y, 3.6, colour)
+    }
+}

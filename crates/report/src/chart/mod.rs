@@ -1,0 +1,188 @@
+//! Charts, drawn once for SVG and once for pixels.
+
+mod heat;
+mod intervals;
+
+pub use heat::{Heat, HeatPanel};
+pub use intervals::{Intervals, Mark, Panel, Series};
+
+use std::sync::Once;
+
+use image::{ColorType, ImageEncoder, codecs::png::PngEncoder};
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontStyle, register_font};
+
+/// Pixels of a PNG for each unit of a drawing.
+const RESOLUTION: f64 = 2.0;
+
+/// Black with orange, blue, green, purple and red: apart for every kind of colour vision (Okabe and Ito, 2008).
+pub const PALETTE: [RGBColor; 6] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(0, 0, 0),
+];
+
+/// Colour of lines that carry no data.
+const GREY: RGBColor = RGBColor(130, 138, 146);
+
+/// A drawing failed: text that no font has, or a size of zero.
+#[derive(Debug, thiserror::Error)]
+#[error("a chart cannot be drawn: {0}")]
+pub struct ChartError(String);
+
+impl ChartError {
+    fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Something that can be drawn on any backend.
+pub trait Chart {
+    /// Width and height in units.
+    fn size(&self) -> (u32, u32);
+
+    /// Draws on an area `scale` times that size.
+    ///
+    /// # Errors
+    /// If the backend refuses.
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError>;
+}
+
+/// A drawing area with its scale.
+pub struct Canvas<'a, DB: DrawingBackend> {
+    area: &'a DrawingArea<DB, Shift>,
+    scale: f64,
+}
+
+/// Where text stands in relation to its point.
+#[derive(Debug, Clone, Copy)]
+enum Align {
+    Left,
+    Centre,
+    Right,
+}
+
+impl<DB: DrawingBackend> Canvas<'_, DB> {
+    fn at(&self, x: f64, y: f64) -> (i32, i32) {
+        ((x * self.scale).round() as i32, (y * self.scale).round() as i32)
+    }
+
+    fn put<E>(&self, element: &E) -> Result<(), ChartError>
+    where
+        for<'b> &'b E: plotters::element::PointCollection<'b, (i32, i32)>,
+        E: Drawable<DB>,
+    {
+        self.area.draw(element).map_err(ChartError::new)
+    }
+
+    fn text(&self, text: &str, x: f64, y: f64, size: f64, align: Align, colour: RGBColor) -> Result<(), ChartError> {
+        let horizontal = match align {
+            Align::Left => HPos::Left,
+            Align::Centre => HPos::Center,
+            Align::Right => HPos::Right,
+        };
+        let style = ("sans-serif", size * self.scale).into_font().color(&colour);
+        let style = style.pos(Pos::new(horizontal, VPos::Center));
+        self.put(&Text::new(text.to_owned(), self.at(x, y), style))
+    }
+
+    fn line(&self, points: &[(f64, f64)], width: f64, colour: RGBColor) -> Result<(), ChartError> {
+        let points: Vec<_> = points.iter().map(|(x, y)| self.at(*x, *y)).collect();
+        let width = (width * self.scale).round().max(1.0) as u32;
+        self.put(&PathElement::new(points, colour.stroke_width(width)))
+    }
+
+    fn polygon(&self, points: &[(f64, f64)], fill: RGBColor, edge: RGBColor) -> Result<(), ChartError> {
+        let mut points: Vec<_> = points.iter().map(|(x, y)| self.at(*x, *y)).collect();
+        self.put(&Polygon::new(points.clone(), fill.filled()))?;
+        points.extend(points.first().copied());
+        self.put(&PathElement::new(points, edge.stroke_width((1.4 * self.scale).round() as u32)))
+    }
+
+    fn dot(&self, x: f64, y: f64, radius: f64, colour: RGBColor) -> Result<(), ChartError> {
+        self.put(&Circle::new(self.at(x, y), (radius * self.scale).round() as i32, colour.filled()))
+    }
+}
+
+fn fonts() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // The font is a constant of ours; a chart without it fails with a message.
+        let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
+    });
+}
+
+/// The drawing as SVG.
+///
+/// # Errors
+/// If it cannot be drawn.
+pub fn svg(chart: &impl Chart) -> Result<String, ChartError> {
+    fonts();
+    let mut text = String::new();
+    {
+        let area = SVGBackend::with_string(&mut text, chart.size()).into_drawing_area();
+        area.fill(&WHITE).map_err(ChartError::new)?;
+        chart.draw(&Canvas { area: &area, scale: 1.0 })?;
+        area.present().map_err(ChartError::new)?;
+    }
+    Ok(text)
+}
+
+/// The drawing as PNG, at twice the resolution.
+///
+/// # Errors
+/// If it cannot be drawn.
+pub fn png(chart: &impl Chart) -> Result<Vec<u8>, ChartError> {
+    fonts();
+    let (width, height) = chart.size();
+    let size = ((f64::from(width) * RESOLUTION) as u32, (f64::from(height) * RESOLUTION) as u32);
+    let mut pixels = vec![0; size.0 as usize * size.1 as usize * 3];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, size).into_drawing_area();
+        area.fill(&WHITE).map_err(ChartError::new)?;
+        chart.draw(&Canvas { area: &area, scale: RESOLUTION })?;
+        area.present().map_err(ChartError::new)?;
+    }
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes).write_image(&pixels, size.0, size.1, ColorType::Rgb8).map_err(ChartError::new)?;
+    Ok(bytes)
+}
+
+/// Round numbers that cover a range, at most `most` of them.
+fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    let range = (high - low).max(f64::MIN_POSITIVE);
+    let power = 10f64.powf((range / most as f64).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| range / s <= most as f64);
+    let step = step.unwrap_or(10.0 * power);
+    let first = (low / step).ceil() as i64;
+    (first..).map(|i| i as f64 * step).take_while(|t| *t <= high + 1e-9 * range).collect()
+}
+
+/// A tick's label, in as many digits as tell it from its neighbours.
+fn label(value: f64, ticks: &[f64]) -> String {
+    let step = ticks.windows(2).map(|w| w[1] - w[0]).fold(f64::INFINITY, f64::min);
+    let decimals = if step.is_finite() { (-step.log10()).ceil().clamp(0.0, 8.0) as usize } else { 3 };
+    // -0 would print its sign.
+    format!("{:.decimals$}", if value.abs() < 1e-12 { 0.0 } else { value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_inside() {
+        let found = ticks(0.117, 0.183, 5);
+        let labels: Vec<_> = found.iter().map(|t| label(*t, &found)).collect();
+        assert_eq!(labels, ["0.12", "0.14", "0.16", "0.18"]);
+        let found = ticks(-3.0, 4.0, 4);
+        let labels: Vec<_> = found.iter().map(|t| label(*t, &found)).collect();
+        assert_eq!(labels, ["-2", "0", "2", "4"]);
+        assert!(ticks(1.0, 1.0, 4).len() <= 5);
+    }
+}

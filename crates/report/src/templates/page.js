@@ -1,0 +1,20 @@
+// Tables sort by a click on (or Enter at) a heading; links open the folded table they point into.
+for (const head of document.querySelectorAll("th")) {
+  const sort = () => {
+    const table = head.closest("table"), body = table.tBodies[0], column = head.cellIndex;
+    const down = head.getAttribute("aria-sort") === "ascending";
+    for (const other of table.querySelectorAll("th")) other.setAttribute("aria-sort", "none");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+    const key = row => row.cells[column].dataset.value ?? row.cells[column].textContent;
+    const order = (a, b) => {
+      const [x, y] = [key(a), key(b)], [u, v] = [Number(x), Number(y)];
+      return Number.isNaN(u) || Number.isNaN(v) ? x.localeCompare(y) : u - v;
+    };
+    body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
+  };
+  head.addEventListener("click", sort);
+  head.addEventListener("keydown", event => { if (event.key === "Enter") sort(); });
+}
+const open = () => document.getElementById(location.hash.slice(1))?.closest("details")?.setAttribute("open", "");
+addEventListener("hashchange", () => { open(); document.getElementById(location.hash.slice(1))?.scrollIntoView(); });
+open();
