@@ -20,6 +20,17 @@ pub enum Part {
     Test,
 }
 
+impl Part {
+    /// Name in tables and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        }
+    }
+}
+
 /// How large the three parts are, as fractions of each task's rows.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

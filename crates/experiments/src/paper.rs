@@ -251,6 +251,11 @@ impl Study {
         Ok(study)
     }
 
+    /// Whether the profile tunes a method over fewer values than the paper's protocol.
+    pub fn coarsened(&self, method: &str) -> bool {
+        self.narrowings.get(&self.profile).is_some_and(|n| n.params.contains_key(method))
+    }
+
     /// The study as a profile runs it.
     ///
     /// # Errors

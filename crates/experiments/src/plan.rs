@@ -163,6 +163,14 @@ impl Unit<'_> {
         (cells, Some(selection), Vec::new())
     }
 
+    /// Number of fits that tuned this unit, and of those among them that did not converge.
+    pub fn tuning_convergence(&self, store: &Store) -> (usize, usize) {
+        let records = self.tuning().0.into_iter().filter_map(|cell| store.get(&cell.id()));
+        let points: Vec<bool> =
+            records.flat_map(|r| r.points().iter().map(|p| p.convergence.converged).collect::<Vec<_>>()).collect();
+        (points.len(), points.iter().filter(|converged| !**converged).count())
+    }
+
     /// What is stored of this unit and what is not.
     pub fn outlook(&self, store: &Store) -> Outlook {
         let missing = match self.next(store) {

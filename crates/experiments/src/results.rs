@@ -20,12 +20,21 @@ pub struct Scores {
     pub failures: Vec<(CellId, String)>,
     /// Repeats that have not been run.
     pub missing: usize,
+    /// Fits that tuned, and those among them that did not converge.
+    pub tuning: (usize, usize),
 }
 
 impl Scores {
     /// The test values of a metric, in the order of the repeats.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
         self.records.values().filter_map(|r| r.scored()?.mean(Part::Test, metric)).collect()
+    }
+
+    /// The values of a metric here and there, on the repeats that both have.
+    pub fn paired(&self, other: &Self, metric: Metric) -> (Vec<f64>, Vec<f64>) {
+        let value = |record: &Record| record.scored()?.mean(Part::Test, metric);
+        let both = self.records.iter().filter_map(|(repeat, r)| Some((value(r)?, value(other.records.get(repeat)?)?)));
+        both.unzip()
     }
 
     /// The values of a named quantity: a metric, or `seconds`.
@@ -66,6 +75,8 @@ impl Results {
         let mut scores: BTreeMap<(String, String), Scores> = BTreeMap::new();
         for unit in units(&study, &resolved) {
             let entry = scores.entry((unit.dataset().to_owned(), unit.method.label.clone())).or_default();
+            let (fits, open) = unit.tuning_convergence(store);
+            entry.tuning = (entry.tuning.0 + fits, entry.tuning.1 + open);
             match unit.next(store) {
                 Next::Scored(record) => {
                     entry.records.insert(unit.repeat, record);
@@ -86,6 +97,14 @@ impl Results {
     /// Scores of a method on a data set.
     pub fn scores(&self, dataset: &str, method: &str) -> Option<&Scores> {
         self.scores.get(&(dataset.to_owned(), method.to_owned()))
+    }
+
+    /// Values of a metric of two methods on the repeats that both have.
+    pub fn paired(&self, dataset: &str, a: &str, b: &str, metric: Metric) -> (Vec<f64>, Vec<f64>) {
+        match (self.scores(dataset, a), self.scores(dataset, b)) {
+            (Some(a), Some(b)) => a.paired(b, metric),
+            _ => Default::default(),
+        }
     }
 
     /// Labels of the data sets that were found.

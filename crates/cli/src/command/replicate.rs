@@ -143,11 +143,11 @@ pub fn finish(
     out: &Path,
     tally: &Tally,
 ) -> anyhow::Result<ExitCode> {
-    let report = Report::build(paper, results, store)?;
+    let report = Report::build(paper, &results, store)?;
     for file in report.files()? {
         write_atomically(&out.join(&file.path), &file.bytes)?;
     }
-    let mut text = report.summary();
+    let mut text = report.summary().to_owned();
     text += &format!("cells    {} run now, {} of them failed\n", tally.done + tally.failed, tally.failed);
     text += &format!("report   {}\n", out.join(report.page()).display());
     text += &format!("figures  {}\n", out.join(report.figures()).display());

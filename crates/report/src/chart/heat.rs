@@ -24,9 +24,9 @@ pub struct Heat {
     pub rows: Vec<(String, Vec<HeatPanel>)>,
 }
 
-const LEFT: f64 = 46.0;
+const LEFT: f64 = 56.0;
 const FRAME: (f64, f64) = (210.0, 260.0);
-const GAP: f64 = 34.0;
+const GAP: f64 = 56.0;
 const HEAD: f64 = 62.0;
 const FOOT: f64 = 44.0;
 const BAR: f64 = 70.0;
@@ -46,7 +46,7 @@ impl Chart for Heat {
             for (c, panel) in panels.iter().enumerate() {
                 panel.draw(canvas, (LEFT + c as f64 * (FRAME.0 + GAP), top), largest)?;
             }
-            let x = LEFT + panels.len() as f64 * (FRAME.0 + GAP) - 10.0;
+            let x = LEFT + panels.len() as f64 * (FRAME.0 + GAP) - 34.0;
             colour_bar(canvas, (x, top), largest)?;
         }
         Ok(())
@@ -75,7 +75,7 @@ impl HeatPanel {
         }
         canvas.text("task", centre, y + FRAME.1 + 11.0, 11.0, Align::Centre, BLACK)?;
         canvas.text("1", x - 6.0, y + 5.0, 11.0, Align::Right, BLACK)?;
-        canvas.text("row", x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
+        canvas.text("feature", x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
         canvas.text(&p.to_string(), x - 6.0, y + FRAME.1 - 5.0, 11.0, Align::Right, BLACK)
     }
 }
@@ -120,7 +120,8 @@ fn bitmap<DB: DrawingBackend>(
             pixels.extend([r, g, b]);
         }
     }
-    let image = BitMapElement::<_, plotters_bitmap::bitmap_pixel::RGBPixel>::with_owned_buffer(canvas.at(x, y), size, pixels);
+    let image: Option<BitMapElement<'_, (i32, i32)>> =
+        BitMapElement::with_owned_buffer(canvas.at(x, y), size, pixels);
     match image {
         Some(image) => canvas.put(&image),
         None => Err(ChartError::new("a bitmap of the wrong size")),

@@ -75,7 +75,7 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
     fn put<E>(&self, element: &E) -> Result<(), ChartError>
     where
         for<'b> &'b E: plotters::element::PointCollection<'b, (i32, i32)>,
-        E: Drawable<DB>,
+        E: plotters::element::Drawable<DB>,
     {
         self.area.draw(element).map_err(ChartError::new)
     }

@@ -1,6 +1,7 @@
 //! The report as one self-contained page.
 
-use minijinja::{Environment, context};
+use minijinja::value::Serde;
+use minijinja::{Environment, Value, context};
 
 use super::Document;
 
@@ -15,10 +16,8 @@ pub struct PageError(#[from] minijinja::Error);
 /// Only if the template is wrong.
 pub fn page(document: &Document) -> Result<String, PageError> {
     let mut templates = Environment::new();
-    templates.set_trim_blocks(true);
-    templates.set_lstrip_blocks(true);
     templates.add_template("page.html", include_str!("../templates/page.html"))?;
     let style = include_str!("../templates/page.css");
     let script = include_str!("../templates/page.js");
-    Ok(templates.get_template("page.html")?.render(context! { document, style, script })?)
+    Ok(templates.get_template("page.html")?.render(context! { document => Value::from(Serde(document)), style, script })?)
 }

@@ -1,0 +1,79 @@
+//! Which data a study used, and which it could not have.
+
+use mtl_data::Catalog;
+use mtl_experiments::plan::Resolved;
+use mtl_experiments::results::Results;
+
+use super::stamp;
+use crate::document::{Block, Cell, Table};
+
+/// The data sets; those that were skipped or replaced with the reason and what would mend it.
+pub fn blocks(results: &Results) -> Vec<Block> {
+    let study = &results.study;
+    let mut table = Table::new(
+        format!("{}-data", study.id),
+        "Data",
+        &["data set", "variant", "status", "#tasks", "#features", "#samples", "drawn", "remarks"],
+    );
+    table.stamp = stamp(results);
+    let catalog = Catalog::embedded();
+    let mut blocks: Vec<Block> = results.resolved.iter().filter_map(missing).map(Block::notice).collect();
+    for (found, used) in results.resolved.iter().zip(&study.data) {
+        let Some(variant) = &found.variant else { continue };
+        let Ok(entry) = catalog.get(&variant.spec.name) else { continue };
+        let drawn = used.rows.map_or("all".to_owned(), |n| format!("{n} a task and repeat"));
+        table.rows.push(vec![
+            Cell::text(&found.label),
+            Cell::text(&variant.spec.name).hint(&entry.title),
+            Cell::text(entry.status.to_string()),
+            Cell::count(variant.m),
+            Cell::count(variant.p),
+            Cell::count(variant.samples),
+            Cell::text(drawn),
+            Cell::text(entry.status_note.trim()),
+        ]);
+    }
+    let split = study.protocol.split;
+    table.notes.push(format!(
+        "{} repeats; {:.0} % of the rows of each task train, {:.0} % choose hyperparameters, {:.0} % test. Repeats are {}.",
+        study.protocol.repeats,
+        100.0 * split.train,
+        100.0 * split.valid,
+        100.0 * split.test,
+        match study.protocol.resampling {
+            mtl_experiments::study::Resampling::Independent => "draws of new data",
+            mtl_experiments::study::Resampling::Overlapping => "random splits of the same data",
+        }
+    ));
+    let profile = format!("Profile {}", study.profile.name());
+    table.notes.extend(study.profile_note.as_ref().map(|note| format!("{profile}: {note}.")));
+    blocks.push(table.shown());
+    blocks
+}
+
+/// What to know about the data of all studies, each thing once.
+pub fn notices(studies: &[Results]) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    for notice in studies.iter().flat_map(|r| r.resolved.iter().filter_map(missing)) {
+        if !all.contains(&notice) {
+            all.push(notice);
+        }
+    }
+    all
+}
+
+/// What a reader has to know about a data set that is not the one the paper used.
+fn missing(found: &Resolved) -> Option<String> {
+    let (wanted, reason) = found.missing.first()?;
+    let command = format!("To fetch it: mtl datasets fetch {}", wanted.name);
+    Some(match &found.variant {
+        None => format!("{} was skipped: {}\n{command}", found.label, reason.lines().next().unwrap_or_default()),
+        Some(variant) => format!(
+            "{} stands for the variant `{}` here, not for `{}`: {}\n{command}",
+            found.label,
+            variant.spec.name,
+            wanted.name,
+            reason.lines().next().unwrap_or_default()
+        ),
+    })
+}

@@ -1,0 +1,160 @@
+//! Every cell of a study beside the published number, judged.
+
+use mtl_core::Metric;
+use mtl_data::{Catalog, Status};
+use mtl_experiments::published::{Better, PublishedRow};
+use mtl_experiments::results::Results;
+use mtl_experiments::{Paper, plan::Resolved};
+use mtl_stats::{CellVerdict, Comparability, PublishedValue, Summary, VerdictKind, cell_verdict};
+
+use crate::document::{Cell, Tone, plus_minus};
+
+/// A cell of a table: ours, theirs and the verdict.
+pub struct Judged {
+    /// Data set, by the paper's name.
+    pub dataset: String,
+    /// What is measured, by the paper's name.
+    pub metric: String,
+    /// Method, by the paper's name.
+    pub method: String,
+    /// Our values, one a repeat.
+    pub values: Vec<f64>,
+    /// What the paper prints.
+    pub published: Option<PublishedRow>,
+    /// How the two compare; none if the paper prints nothing here.
+    pub verdict: Option<CellVerdict>,
+}
+
+impl Judged {
+    /// Mean and spread of ours.
+    pub fn summary(&self) -> Option<Summary> {
+        Summary::of(&self.values).ok()
+    }
+
+    /// Our mean and spread as text.
+    pub fn ours(&self) -> String {
+        self.summary().map_or_else(|| "–".into(), |s| plus_minus(s.mean, s.std))
+    }
+
+    /// The published number as text.
+    pub fn theirs(&self) -> Option<String> {
+        let row = self.published.as_ref()?;
+        row.mean.map(|mean| plus_minus(mean, row.std)).or_else(|| row.text.clone())
+    }
+
+    /// Our mean's distance from the published one in published standard deviations.
+    pub fn distance(&self) -> Option<f64> {
+        let row = self.published.as_ref()?;
+        let std = row.std.filter(|s| *s > 0.0)?;
+        Some((self.summary()?.mean - row.mean?) / std)
+    }
+
+    /// Why there is no verdict on the number itself.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.verdict.as_ref()?.kind {
+            VerdictKind::NotComparable(reason) | VerdictKind::NotRun(reason) => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+/// A verdict's colour.
+pub fn tone(kind: &VerdictKind) -> Tone {
+    match kind {
+        VerdictKind::Reproduced => Tone::Good,
+        VerdictKind::Close => Tone::Near,
+        VerdictKind::Better => Tone::Better,
+        VerdictKind::Differs => Tone::Bad,
+        VerdictKind::NotComparable(_) | VerdictKind::Stated | VerdictKind::NotRun(_) => Tone::Neutral,
+    }
+}
+
+/// A verdict as a cell.
+pub fn badge(cell: Cell, verdict: &CellVerdict) -> Cell {
+    cell.judged(verdict.kind.label(), tone(&verdict.kind))
+}
+
+/// All cells of a study, and the published ones that it does not run.
+pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
+    let study = &results.study;
+    let table = study.published.as_ref().and_then(|id| paper.published.tables.get(id));
+    let rows = table.map_or(&[][..], |t| t.rows.as_slice());
+    let mut judged = Vec::new();
+    for found in &results.resolved {
+        for metric in &study.metrics {
+            for method in &study.methods {
+                let scores = results.scores(&found.label, &method.label);
+                let values = scores.map(|s| s.values(*metric)).unwrap_or_default();
+                let same = |r: &&PublishedRow| {
+                    r.dataset.as_deref() == Some(found.label.as_str())
+                        && r.method.as_deref() == Some(method.label.as_str())
+                        && r.metric == metric.name()
+                };
+                let published = rows.iter().find(same).cloned();
+                let direction = Some(metric.higher_is_better());
+                let verdict = published.as_ref().map(|row| {
+                    let comparability = comparability(results, found, &method.label);
+                    verdict(&values, row, direction, &comparability, found)
+                });
+                let (dataset, method) = (found.label.clone(), method.label.clone());
+                judged.push(Judged { dataset, metric: metric.name().into(), method, values, published, verdict });
+            }
+        }
+    }
+    judged.extend(rows.iter().filter(|row| !is_run(results, row)).map(|row| {
+        let named = |name: &Option<String>| name.clone().unwrap_or_default();
+        let (dataset, method, metric) = (named(&row.dataset), named(&row.method), row.metric.clone());
+        let better = table.and_then(|t| t.better.get(&metric)).map(|b| *b == Better::Higher);
+        let mut verdict = cell_verdict(&[], &value(row), better, &Comparability::Comparable);
+        if verdict.kind != VerdictKind::Stated {
+            verdict.kind = VerdictKind::NotRun(format!("{method} on {dataset} is not part of the study yet"));
+        }
+        Judged { dataset, metric, method, values: Vec::new(), published: Some(row.clone()), verdict: Some(verdict) }
+    }));
+    judged
+}
+
+fn is_run(results: &Results, row: &PublishedRow) -> bool {
+    let study = &results.study;
+    study.data.iter().any(|d| row.dataset.as_ref() == Some(&d.label))
+        && study.methods.iter().any(|m| row.method.as_ref() == Some(&m.label))
+        && row.metric.parse::<Metric>().is_ok_and(|m| study.metrics.contains(&m))
+}
+
+fn value(row: &PublishedRow) -> PublishedValue {
+    PublishedValue { mean: row.mean, std: row.std, n: row.n }
+}
+
+fn verdict(
+    values: &[f64],
+    row: &PublishedRow,
+    higher_is_better: Option<bool>,
+    comparability: &Comparability,
+    found: &Resolved,
+) -> CellVerdict {
+    let mut verdict = cell_verdict(values, &value(row), higher_is_better, comparability);
+    if values.is_empty() && verdict.kind != VerdictKind::Stated {
+        let reason = if found.variant.is_none() { "the data could not be had" } else { "no repeat has a result" };
+        verdict.kind = VerdictKind::NotRun(reason.into());
+    }
+    verdict
+}
+
+/// Whether our number may be held against the published one: a matter of data and protocol, not of outcome.
+fn comparability(results: &Results, found: &Resolved, method: &str) -> Comparability {
+    let study = &results.study;
+    let declared = study.data.iter().find(|d| d.label == found.label).and_then(|d| d.not_comparable.clone());
+    if let Some(reason) = declared {
+        return Comparability::NotComparable(reason);
+    }
+    let catalog = Catalog::embedded();
+    let entry = found.variant.as_ref().and_then(|v| catalog.get(&v.spec.name).ok());
+    if let Some(entry) = entry.filter(|e| matches!(e.status, Status::Subsample | Status::Substitute)) {
+        return Comparability::NotComparable(format!("{}: {}", entry.status, entry.status_note.trim()));
+    }
+    if study.coarsened(method) {
+        let reason = format!("profile {} tunes over a coarser grid", study.profile.name());
+        return Comparability::NotComparable(reason);
+    }
+    Comparability::Comparable
+}

@@ -1,0 +1,96 @@
+//! The sections of a report, one file each.
+
+mod claims;
+mod comparison;
+mod data;
+mod evidence;
+mod findings;
+mod judged;
+mod recovery;
+mod summary;
+
+pub use claims::{Claims, claims};
+pub use data::notices;
+pub use findings::findings;
+pub use judged::{Judged, judge};
+pub use summary::{Counts, summary};
+
+use mtl_data::Status;
+use mtl_experiments::results::Results;
+use mtl_experiments::study::Show;
+use mtl_experiments::{Paper, Store};
+
+use crate::chart::{Chart, ChartError, png, svg};
+use crate::document::{Block, Figure};
+
+/// What sections are made from.
+#[derive(Clone, Copy)]
+pub struct Source<'a> {
+    /// The paper.
+    pub paper: &'a Paper,
+    /// The studies with their results.
+    pub studies: &'a [Results],
+    /// Where artifacts are.
+    pub store: &'a Store,
+}
+
+impl Source<'_> {
+    /// What regenerates a study.
+    fn command(&self, study: &str) -> String {
+        let profile = self.studies.iter().find(|r| r.study.id == study).map_or("quick", |r| r.study.profile.name());
+        format!("mtl replicate {} --profile {profile} --only {study}", self.paper.slug)
+    }
+
+    fn figure(&self, study: &str, id: String, caption: String, chart: &impl Chart) -> Result<Block, ChartError> {
+        let (svg, png) = (svg(chart)?, png(chart)?);
+        Ok(Block::Figure { figure: Figure { id, caption, svg, png, command: self.command(study) } })
+    }
+}
+
+/// One study: what was run, how it compares, and what is behind the numbers.
+///
+/// # Errors
+/// If a chart cannot be drawn.
+pub fn study(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
+    let study = &results.study;
+    let mut blocks = vec![Block::heading(2, &study.id, format!("{}: {}", study.source, study.title))];
+    blocks.extend(study.note.iter().map(Block::text));
+    blocks.extend(data::blocks(results));
+    if let Show::Recovery(maps) = &study.show {
+        blocks.extend(recovery::maps(results, maps, source)?);
+    }
+    blocks.extend(comparison::blocks(results, source)?);
+    blocks.extend(evidence::blocks(results));
+    Ok(blocks)
+}
+
+/// Profile, repeats and status of the data, as every table shows them.
+pub fn stamp(results: &Results) -> String {
+    let study = &results.study;
+    let catalog = mtl_data::Catalog::embedded();
+    let data = results.resolved.iter().filter_map(|r| {
+        let entry = catalog.get(&r.variant.as_ref()?.spec.name).ok()?;
+        Some(format!("{}: {}", r.label, entry.status))
+    });
+    let mut parts = vec![format!("profile {}", study.profile.name()), format!("n = {} repeats", study.protocol.repeats)];
+    parts.extend(data);
+    parts.join("; ")
+}
+
+/// A data set's label, with its status where that is not what the paper used.
+pub fn shown(results: &Results, dataset: &str) -> String {
+    let catalog = mtl_data::Catalog::embedded();
+    let variant = results.resolved.iter().find(|r| r.label == dataset).and_then(|r| r.variant.as_ref());
+    match variant.and_then(|v| catalog.get(&v.spec.name).ok()).map(|entry| entry.status) {
+        Some(status @ (Status::Subsample | Status::Substitute)) => format!("{dataset} ({status})"),
+        _ => dataset.to_owned(),
+    }
+}
+
+/// A name that can be a link target and a file name.
+pub fn slug(parts: &[&str]) -> String {
+    let clean = |part: &&str| -> String {
+        part.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+    };
+    parts.iter().map(clean).collect::<Vec<_>>().join("-")
+}
