@@ -20,6 +20,9 @@ pub enum LoadError {
     /// A file could not be had. The data set can be skipped, and this is why.
     #[error(transparent)]
     Unavailable(Box<FetchError>),
+    /// A copy is damaged, or the cache cannot be used. This is not skipped but mended.
+    #[error(transparent)]
+    Broken(Box<FetchError>),
     /// A file is there but does not hold what it should.
     #[error(
         "data set `{dataset}`: {detail}\ndelete {} and fetch it again: mtl datasets fetch {dataset}",
@@ -47,7 +50,8 @@ impl From<FetchError> for LoadError {
     fn from(error: FetchError) -> Self {
         match error {
             FetchError::UnknownDataset(unknown) => Self::BadInput(unknown.into()),
-            other => Self::Unavailable(Box::new(other)),
+            absent if absent.is_absence() => Self::Unavailable(Box::new(absent)),
+            broken => Self::Broken(Box::new(broken)),
         }
     }
 }

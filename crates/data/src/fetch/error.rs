@@ -14,6 +14,8 @@ pub struct Attempt {
     pub place: String,
     /// Why it did not come from there.
     pub reason: String,
+    /// Whether it has the file, but with other bytes or values than it should.
+    pub damaged: bool,
 }
 
 /// A file could not be had.
@@ -70,9 +72,21 @@ pub enum FetchError {
     },
 }
 
+impl FetchError {
+    /// Whether the data set can be skipped for this: no place had the file. A damaged copy in the user's own cache or
+    /// mirror is to be mended instead. Of a public address it is taken for no copy: blocked networks answer with pages
+    /// of their own.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::NotObtained { tried, .. } => !tried.iter().any(|a| a.damaged && !a.place.starts_with("http")),
+            _ => false,
+        }
+    }
+}
+
 fn not_obtained(dataset: &str, file: &str, tried: &[Attempt]) -> String {
     let mut text = format!("no copy of `{file}` for data set `{dataset}`\nlooked in");
-    for Attempt { place, reason } in tried {
+    for Attempt { place, reason, .. } in tried {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {place}\n    {reason}");
     }
@@ -91,8 +105,8 @@ mod tests {
     #[test]
     fn an_error_tells_where_and_what_to_do() {
         let tried = vec![
-            Attempt { place: "cache /c/a/f".into(), reason: "not there".into() },
-            Attempt { place: "https://a.org/f".into(), reason: "HTTP 404 Not Found".into() },
+            Attempt { place: "cache /c/a/f".into(), reason: "not there".into(), damaged: false },
+            Attempt { place: "https://a.org/f".into(), reason: "HTTP 404 Not Found".into(), damaged: false },
         ];
         let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried };
         assert_eq!(

@@ -287,7 +287,7 @@ impl Fetcher {
         let pieced = self.http.download(request, &part).map_err(|f| self.store.miss(f))?;
         match self.store.adopt(wanted, &part, may_pin, origin.clone()) {
             // The pieces may be of different files: once more, in one piece.
-            Err(Miss::Reason(_)) if pieced => {
+            Err(Miss::Damaged(_)) if pieced => {
                 self.http.download(request, &part).map_err(|f| self.store.miss(f))?;
                 self.store.adopt(wanted, &part, may_pin, origin)
             }
@@ -308,7 +308,11 @@ fn note(
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Miss::Reason(reason) | Miss::NotThere(reason)) => {
-            tried.push(Attempt { place, reason });
+            tried.push(Attempt { place, reason, damaged: false });
+            Ok(None)
+        }
+        Err(Miss::Damaged(reason)) => {
+            tried.push(Attempt { place, reason, damaged: true });
             Ok(None)
         }
         Err(Miss::Fatal(error)) => Err(error),

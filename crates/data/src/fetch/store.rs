@@ -18,6 +18,8 @@ pub(crate) enum Miss {
     NotThere(String),
     /// The place has nothing that can be used.
     Reason(String),
+    /// The place has the file, but with other bytes or values than it should.
+    Damaged(String),
     /// There is no point in asking elsewhere.
     Fatal(FetchError),
 }
@@ -148,7 +150,7 @@ impl Store {
             Err(e) if e.raw_os_error().is_some() => Err(self.fatal("decompressing a download")(e)),
             Err(e) => {
                 discard(&part).map_err(self.fatal("removing a broken download"))?;
-                Err(Miss::Reason(format!("cannot be decompressed: {e}")))
+                Err(Miss::Damaged(format!("cannot be decompressed: {e}")))
             }
         }
     }
@@ -184,12 +186,12 @@ impl Store {
         let found = digests.sha256.clone();
         match self.pins.get(&wanted.key).map_err(|e| self.pins_broken(e))? {
             Some(pin) if pin.sha256 == found => Ok(Trust::Pinned),
-            Some(pin) if may_pin => Err(Miss::Reason(format!(
+            Some(pin) if may_pin => Err(Miss::Damaged(format!(
                 "changed: sha256 {found}, but {} was pinned on {} from {}",
                 pin.sha256, pin.date, pin.source
             ))),
             None if may_pin => {
-                self.check_values(wanted, path).map_err(Miss::Reason)?;
+                self.check_values(wanted, path).map_err(Miss::Damaged)?;
                 let place = match origin {
                     Origin::Cache => "found in the cache".into(),
                     other => other.to_string(),
@@ -197,7 +199,7 @@ impl Store {
                 self.pins.add(&wanted.key, Pin::today(found, place)).map_err(|e| self.pins_broken(e))?;
                 Ok(Trust::Pinned)
             }
-            _ => Err(Miss::Reason(wrong(&digests, &wanted.file.checksums()))),
+            _ => Err(Miss::Damaged(wrong(&digests, &wanted.file.checksums()))),
         }
     }
 

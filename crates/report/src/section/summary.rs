@@ -3,8 +3,7 @@
 use mtl_stats::VerdictKind;
 
 use super::data::notices;
-use super::judged::tone;
-use super::{Claims, Judged, Source, judge, stamp};
+use super::{Claims, Judged, Source, judge};
 use crate::document::{Block, Cell, Table, Tile, Tone};
 
 /// Verdicts on published numbers, counted.
@@ -71,28 +70,26 @@ pub fn summary(source: Source<'_>, claims: &Claims) -> Vec<Block> {
         "summary-verdicts",
         "Published numbers and what became of them",
         &[
-            "study", "", "#published", "#reproduced", "#close", "#better", "#differs", "#not comparable",
-            "#of them within 2 published std", "#not run", "run",
+            "study", "title", "profile", "#repeats", "#published", "#reproduced", "#close", "#better", "#differs", "#not comparable",
+            "#of them within 2 published std", "#not run",
         ],
     );
     for results in source.studies {
         let study = &results.study;
         let counts = Counts::of(&judge(results, source.paper));
-        let count = |n: usize, kind: &VerdictKind| {
-            if n == 0 { Cell::count(0) } else { Cell { value: Some(n as f64), ..Cell::badge(n.to_string(), tone(kind)) } }
-        };
         table.rows.push(vec![
             Cell::text(&study.source).link(&study.id),
             Cell::text(&study.title),
+            Cell::text(study.profile.name()),
+            Cell::count(study.protocol.repeats as usize),
             Cell::count(counts.total()),
-            count(counts.reproduced, &VerdictKind::Reproduced),
-            count(counts.close, &VerdictKind::Close),
-            count(counts.better, &VerdictKind::Better),
-            count(counts.differs, &VerdictKind::Differs),
+            Cell::count(counts.reproduced),
+            Cell::count(counts.close),
+            Cell::count(counts.better),
+            Cell::count(counts.differs),
             Cell::count(counts.not_comparable),
             Cell::count(counts.not_comparable_near),
             Cell::count(counts.not_run),
-            Cell::text(stamp(results)),
         ]);
     }
     blocks.push(table.shown());
