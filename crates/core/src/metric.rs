@@ -38,6 +38,8 @@ pub enum Metric {
     ClusterPurity,
     /// Adjusted Rand index of the estimated clusters.
     ClusterAri,
+    /// Mean silhouette of the true groups in the space of weights.
+    Silhouette,
     /// Share of the true outlier tasks among the equally many tasks with most weight off the shared rows.
     OutlierRecall,
 }
@@ -47,12 +49,15 @@ enum Kind {
     /// From targets and predictions of one task.
     Prediction(fn(&Array1<f64>, &Array1<f64>) -> f64),
     /// From estimated weights.
-    Recovery(fn(&Array2<f64>, &Truth) -> f64),
+    Recovery(fn(&Array2<f64>, &Truth) -> Option<f64>),
 }
+
+/// Counts changes of what any metric measures. Part of the identity of stored results.
+pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -65,6 +70,7 @@ impl Metric {
         Self::RowRecall,
         Self::ClusterPurity,
         Self::ClusterAri,
+        Self::Silhouette,
         Self::OutlierRecall,
     ];
 
@@ -83,6 +89,7 @@ impl Metric {
             Self::RowRecall => "row-recall",
             Self::ClusterPurity => "cluster-purity",
             Self::ClusterAri => "cluster-ARI",
+            Self::Silhouette => "silhouette",
             Self::OutlierRecall => "outlier-recall",
         }
     }
@@ -119,11 +126,16 @@ impl Metric {
             Self::Ev => Kind::Prediction(|y, f| 1.0 - ratio(variance(&(y - f)), variance(y))),
             Self::Accuracy => Kind::Prediction(accuracy),
             Self::Auc => Kind::Prediction(auc),
-            Self::RelativeError => Kind::Recovery(recovery::relative_error),
-            Self::SupportF1 => Kind::Recovery(recovery::support_f1),
+            Self::RelativeError => Kind::Recovery(|w, t| Some(recovery::relative_error(w, t))),
+            Self::SupportF1 => Kind::Recovery(|w, t| Some(recovery::support_f1(w, t))),
             Self::RowRecall => Kind::Recovery(recovery::row_recall),
-            Self::ClusterPurity => Kind::Recovery(|w, t| recovery::purity(&recovery::clusters(w, t), &t.groups)),
-            Self::ClusterAri => Kind::Recovery(|w, t| recovery::adjusted_rand(&recovery::clusters(w, t), &t.groups)),
+            Self::ClusterPurity => {
+                Kind::Recovery(|w, t| Some(recovery::purity(&recovery::clusters(w, t)?, &t.groups)))
+            }
+            Self::ClusterAri => {
+                Kind::Recovery(|w, t| Some(recovery::adjusted_rand(&recovery::clusters(w, t)?, &t.groups)))
+            }
+            Self::Silhouette => Kind::Recovery(recovery::silhouette),
             Self::OutlierRecall => Kind::Recovery(recovery::outlier_recall),
         }
     }
@@ -136,11 +148,12 @@ impl Metric {
         }
     }
 
-    /// The metric of estimated weights (features x tasks); `None` for a prediction metric.
+    /// The metric of estimated weights (features x tasks); `None` for a prediction metric, and where the truth has no such
+    /// structure.
     pub fn of_weights(self, weights: &Array2<f64>, truth: &Truth) -> Option<f64> {
         match self.kind() {
             Kind::Prediction(_) => None,
-            Kind::Recovery(f) => Some(f(weights, truth)),
+            Kind::Recovery(f) => f(weights, truth),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How much of a known structure an estimate has found again.
 
-use ndarray::{Array2, Axis};
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, Axis};
 
 use crate::Truth;
 
@@ -34,25 +36,27 @@ pub fn largest(values: &[f64], k: usize) -> Vec<usize> {
     order
 }
 
-fn recall(found: &[usize], wanted: &[usize]) -> f64 {
-    if wanted.is_empty() {
-        return 1.0;
-    }
-    found.iter().filter(|i| wanted.contains(i)).count() as f64 / wanted.len() as f64
+fn recall(found: &[usize], wanted: &[usize]) -> Option<f64> {
+    let both = found.iter().filter(|i| wanted.contains(i)).count() as f64;
+    (!wanted.is_empty()).then(|| both / wanted.len() as f64)
 }
 
 fn norms(weights: &Array2<f64>, axis: Axis) -> Vec<f64> {
     weights.axis_iter(axis).map(|v| v.dot(&v).sqrt()).collect()
 }
 
-/// Share of the true shared rows among the equally many rows of largest norm.
-pub fn row_recall(estimate: &Array2<f64>, truth: &Truth) -> f64 {
-    recall(&largest(&norms(estimate, Axis(0)), truth.shared_rows.len()), &truth.shared_rows)
+/// Share of the true shared rows among the equally many rows of largest norm, over tasks that are no outliers: an
+/// outlier has weight in all rows. None if no row is shared.
+pub fn row_recall(estimate: &Array2<f64>, truth: &Truth) -> Option<f64> {
+    let regular: Vec<usize> = (0..estimate.ncols()).filter(|t| !truth.outliers.contains(t)).collect();
+    let rows = norms(&estimate.select(Axis(1), &regular), Axis(0));
+    recall(&largest(&rows, truth.shared_rows.len()), &truth.shared_rows)
 }
 
 /// Share of the true outlier tasks among the equally many tasks with most weight off the largest rows. Inside the
-/// shared rows an outlier's deviation cannot be told from the shared part, so those rows do not vote.
-pub fn outlier_recall(estimate: &Array2<f64>, truth: &Truth) -> f64 {
+/// shared rows an outlier's deviation cannot be told from the shared part, so those rows do not vote. None if there is
+/// no outlier.
+pub fn outlier_recall(estimate: &Array2<f64>, truth: &Truth) -> Option<f64> {
     let shared = largest(&norms(estimate, Axis(0)), truth.shared_rows.len());
     let mut rest = estimate.clone();
     for row in shared {
@@ -61,23 +65,76 @@ pub fn outlier_recall(estimate: &Array2<f64>, truth: &Truth) -> f64 {
     recall(&largest(&norms(&rest, Axis(1)), truth.outliers.len()), &truth.outliers)
 }
 
-/// Cuts the tasks into as many clusters as there are true groups, by single linkage on the distance between their
-/// weight vectors.
-pub fn clusters(estimate: &Array2<f64>, truth: &Truth) -> Vec<usize> {
+/// Cuts the tasks into as many clusters as there are true groups, by Ward's linkage of their weight vectors: the merge
+/// that adds least to the squared distances from cluster means comes first. Other linkages split off single noisy
+/// tasks instead of telling groups apart. None if there is one group only.
+///
+/// Ward, "Hierarchical grouping to optimize an objective function" (1963).
+pub fn clusters(estimate: &Array2<f64>, truth: &Truth) -> Option<Vec<usize>> {
+    let wanted = group_count(truth)?;
+    let mut clusters: Vec<(Array1<f64>, Vec<usize>)> =
+        estimate.columns().into_iter().enumerate().map(|(t, w)| (w.to_owned(), vec![t])).collect();
+    while clusters.len() > wanted {
+        let mut best = (f64::INFINITY, 0, 0);
+        for j in 1..clusters.len() {
+            for i in 0..j {
+                let cost = ward(&clusters[i], &clusters[j]);
+                if cost < best.0 {
+                    best = (cost, i, j);
+                }
+            }
+        }
+        let (_, i, j) = best;
+        let (mean, members) = clusters.remove(j);
+        let (n, k) = (clusters[i].1.len() as f64, members.len() as f64);
+        clusters[i].0 = (&clusters[i].0 * n + &mean * k) / (n + k);
+        clusters[i].1.extend(members);
+    }
+    let mut labels = vec![0; estimate.ncols()];
+    for (c, (_, members)) in clusters.iter().enumerate() {
+        members.iter().for_each(|&t| labels[t] = c);
+    }
+    Some(relabel(&labels))
+}
+
+/// Growth of the sum of squared distances from cluster means.
+fn ward(a: &(Array1<f64>, Vec<usize>), b: &(Array1<f64>, Vec<usize>)) -> f64 {
+    let (n, k) = (a.1.len() as f64, b.1.len() as f64);
+    n * k / (n + k) * (&a.0 - &b.0).mapv(|d| d * d).sum()
+}
+
+/// Number of true groups; none if there is only one.
+fn group_count(truth: &Truth) -> Option<usize> {
     let mut distinct = truth.groups.clone();
     distinct.sort_unstable();
     distinct.dedup();
-    let mut pairs = pairwise_distances(estimate);
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut labels: Vec<usize> = (0..estimate.ncols()).collect();
-    let mut left = labels.len();
-    for (_, j, k) in pairs {
-        if left <= distinct.len() {
-            break;
+    (distinct.len() > 1).then_some(distinct.len())
+}
+
+/// Mean silhouette of the tasks in their true groups: 1 where groups are points far apart, 0 where a task is as far
+/// from its own group as from the next one. None if there is one group only. A task alone in its group counts 0.
+///
+/// Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis" (1987).
+pub fn silhouette(estimate: &Array2<f64>, truth: &Truth) -> Option<f64> {
+    group_count(truth)?;
+    let m = estimate.ncols();
+    let distance = |j: usize, k: usize| (&estimate.column(j) - &estimate.column(k)).mapv(|d| d * d).sum().sqrt();
+    let mut total = 0.0;
+    for t in 0..m {
+        // Sum of distances and number of others, by group.
+        let mut groups: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
+        for other in (0..m).filter(|o| *o != t) {
+            let (sum, count) = groups.entry(truth.groups[other]).or_default();
+            *sum += distance(t, other);
+            *count += 1.0;
         }
-        left -= usize::from(merge(&mut labels, j, k));
+        let Some((sum, count)) = groups.remove(&truth.groups[t]) else { continue };
+        let own = sum / count;
+        let nearest = groups.values().map(|(sum, count)| sum / count).fold(f64::INFINITY, f64::min);
+        let larger = own.max(nearest);
+        total += if larger > 0.0 { (nearest - own) / larger } else { 0.0 };
     }
-    relabel(&labels)
+    Some(total / m as f64)
 }
 
 /// Groups of tasks whose weight vectors are closer than `share` times the median length of a weight vector,
@@ -168,10 +225,40 @@ mod tests {
         let mut truth = truth();
         assert_eq!(relative_error(&truth.weights, &truth), 0.0);
         assert_eq!(support_f1(&truth.weights, &truth), 1.0);
-        assert_eq!(row_recall(&truth.weights, &truth), 1.0);
-        assert_eq!(outlier_recall(&truth.weights, &truth), 1.0);
+        assert_eq!(row_recall(&truth.weights, &truth), Some(1.0));
+        assert_eq!(outlier_recall(&truth.weights, &truth), Some(1.0));
         truth.weights[[2, 3]] = 0.0;
-        assert_eq!(clusters(&truth.weights, &truth), truth.groups);
+        assert_eq!(clusters(&truth.weights, &truth), Some(truth.groups.clone()));
+        assert!(silhouette(&truth.weights, &truth).unwrap() > 0.9);
+    }
+
+    #[test]
+    fn what_the_truth_does_not_have_is_not_measured() {
+        let mut truth = truth();
+        truth.groups = vec![0; 4];
+        truth.outliers.clear();
+        truth.shared_rows.clear();
+        let w = truth.weights.clone();
+        assert_eq!((row_recall(&w, &truth), outlier_recall(&w, &truth), silhouette(&w, &truth)), (None, None, None));
+        assert_eq!(clusters(&w, &truth), None);
+    }
+
+    #[test]
+    fn ward_prefers_balanced_clusters_to_single_tasks() {
+        // Single linkage would split off the last task of the second group.
+        let w = array![[0.0, 0.2, 0.4, 3.0, 3.9, 5.0], [0.0; 6], [0.0; 6]];
+        let truth = Truth { groups: vec![0, 0, 0, 1, 1, 1], ..truth() };
+        assert_eq!(clusters(&w, &truth), Some(truth.groups.clone()));
+    }
+
+    #[test]
+    fn silhouettes_by_hand() {
+        let truth = Truth { groups: vec![0, 0, 1], ..truth() };
+        let w = array![[0.0, 1.0, 3.0]];
+        // (3 - 1) / 3, (2 - 1) / 2, and 0 for the task that is alone.
+        let expected = (2.0 / 3.0 + 0.5) / 3.0;
+        assert!((silhouette(&w, &truth).unwrap() - expected).abs() < 1e-12);
+        assert_eq!(silhouette(&Array2::zeros((2, 3)), &truth), Some(0.0));
     }
 
     #[test]

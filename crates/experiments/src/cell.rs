@@ -32,6 +32,8 @@ pub struct CellKey {
     pub path: Vec<BTreeMap<String, ParamValue>>,
     /// What is evaluated.
     pub purpose: Purpose,
+    /// Revision of the metrics.
+    pub metrics_revision: u32,
 }
 
 /// How rows are drawn. Part of the seed: whatever shares it meets identical splits.

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use mtl_core::metric::METRICS_REVISION;
 use mtl_core::{Seed, split::Part};
 use mtl_data::{DatasetSpec, Library, LoadError, sets};
 use mtl_methods::ParamSet;
@@ -146,6 +147,7 @@ impl Unit<'_> {
             method_revision: entry.info.revision,
             path: path.iter().map(|p| p.changed(&entry.params)).collect(),
             purpose,
+            metrics_revision: METRICS_REVISION,
         };
         Cell { key, entry, path }
     }
