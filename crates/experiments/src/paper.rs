@@ -112,7 +112,7 @@ impl Paper {
         let source = |name: &str| Source::read(&folder.join(format!("{name}.yaml")));
         let about_file = source("paper")?;
         let about: PaperFile = about_file.parse()?;
-        let published: Published = source("published")?.parse()?;
+        let published = Published::load(&source("published")?)?;
         let methods = Methods::load(source("methods")?)?;
         let listed: Vec<&str> = about.studies.iter().map(|s| s.value.as_str()).collect();
         for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {

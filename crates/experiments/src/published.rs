@@ -1,13 +1,13 @@
 //! What a paper says: its numbers and its claims (`experiments/<slug>/published.yaml`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use indexmap::IndexMap;
 use mtl_methods::ParamValue;
 use serde::Deserialize;
 
 use crate::claim::Claim;
-use crate::yaml::Spanned;
+use crate::yaml::{Source, Spanned, YamlError};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -87,6 +87,23 @@ pub struct PublishedRow {
 }
 
 impl Published {
+    /// Reads the file and checks that every claim can be decided.
+    ///
+    /// # Errors
+    /// With the position of the first value that does not fit, or of the first claim that means nothing.
+    pub fn load(source: &Source) -> Result<Self, YamlError> {
+        let published: Self = source.parse()?;
+        let mut ids = HashSet::new();
+        for claim in &published.claims {
+            let Claim { id, check, .. } = &claim.value;
+            if !ids.insert(id) {
+                return Err(source.error(claim, format!("the id `{id}` is used twice")));
+            }
+            check.problem().map_err(|message| source.error(claim, format!("claim `{id}`: {message}")))?;
+        }
+        Ok(published)
+    }
+
     /// The number for a cell of a table.
     pub fn row(&self, table: &str, dataset: &str, method: &str, metric: &str) -> Option<&PublishedRow> {
         self.tables.get(table)?.rows.iter().find(|row| {

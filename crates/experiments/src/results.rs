@@ -39,16 +39,25 @@ impl Scores {
 
     /// The values of a named quantity: a metric, or `seconds`.
     pub fn quantity(&self, name: &str) -> Option<Vec<f64>> {
+        self.by_repeat(name).map(|values| values.into_values().collect())
+    }
+
+    /// The same with the repeat that each value belongs to; repeats without a value are left out.
+    pub fn by_repeat(&self, name: &str) -> Option<BTreeMap<u32, f64>> {
         if name == "seconds" {
-            return Some(self.records.values().map(|r| r.circumstances.seconds).collect());
+            return Some(self.records.iter().map(|(repeat, r)| (*repeat, r.circumstances.seconds)).collect());
         }
-        name.parse().ok().map(|metric| self.values(metric))
+        let metric: Metric = name.parse().ok()?;
+        let value = |(repeat, r): (&u32, &Arc<Record>)| Some((*repeat, r.scored()?.mean(Part::Test, metric)?));
+        Some(self.records.iter().filter_map(value).collect())
     }
 
     /// Whether every repeat was scored with these hyperparameters.
     fn held_at(&self, params: &BTreeMap<String, ParamValue>) -> bool {
         let held = |r: &Arc<Record>| {
-            r.scored().is_some_and(|point| params.iter().all(|(name, value)| point.params.get(name) == Some(value)))
+            r.scored().is_some_and(|point| {
+                params.iter().all(|(name, value)| point.params.get(name).is_some_and(|have| same(have, value)))
+            })
         };
         self.records.values().all(held)
     }
@@ -58,6 +67,94 @@ impl Scores {
         let points: Vec<_> = self.records.values().filter_map(|r| r.scored()).collect();
         (points.len(), points.iter().filter(|p| !p.convergence.converged).count())
     }
+}
+
+/// Whether two values mean the same. A number may be written with or without a decimal point, and as a decimal or as a
+/// power of ten.
+pub(crate) fn same(a: &ParamValue, b: &ParamValue) -> bool {
+    match (as_number(a), as_number(b)) {
+        (Some(a), Some(b)) => (a - b).abs() <= 1e-12 * a.abs().max(b.abs()),
+        _ => a == b,
+    }
+}
+
+/// A value as a number, if it is one.
+pub(crate) fn as_number(value: &ParamValue) -> Option<f64> {
+    match value {
+        ParamValue::Number(v) => Some(*v),
+        ParamValue::Count(v) => Some(*v as f64),
+        ParamValue::Flag(_) | ParamValue::Choice(_) => None,
+    }
+}
+
+/// Why there are no values: from what is furthest from having them to what is nearest.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+pub enum Missing {
+    /// The study has no such data set.
+    #[error("{study} does not include the data set {dataset}")]
+    Dataset {
+        /// The study.
+        study: String,
+        /// The data set.
+        dataset: String,
+    },
+    /// The study has no such method.
+    #[error("{study} does not include the method {method}")]
+    Method {
+        /// The study.
+        study: String,
+        /// The method.
+        method: String,
+    },
+    /// No variant of the data set could be had.
+    #[error("{dataset} could not be had: {why}")]
+    Unavailable {
+        /// The data set.
+        dataset: String,
+        /// Why the last of the variants could not be had.
+        why: String,
+    },
+    /// There is no such quantity.
+    #[error("`{0}` is not measured")]
+    Quantity(String),
+    /// The quantity exists, but not for these results.
+    #[error("{method} on {dataset} has no {quantity}")]
+    Value {
+        /// The method.
+        method: String,
+        /// The data set.
+        dataset: String,
+        /// The quantity.
+        quantity: String,
+    },
+    /// The cells have not been run.
+    #[error("{method} on {dataset} has not been run")]
+    NotRun {
+        /// The method.
+        method: String,
+        /// The data set.
+        dataset: String,
+    },
+    /// The cells have been run at other hyperparameters.
+    #[error("{method} on {dataset} has not been run at {point}")]
+    NotHeld {
+        /// The method.
+        method: String,
+        /// The data set.
+        dataset: String,
+        /// The hyperparameters.
+        point: String,
+    },
+    /// The cells have been run and failed.
+    #[error("{method} on {dataset} failed: {why}")]
+    Failed {
+        /// The method.
+        method: String,
+        /// The data set.
+        dataset: String,
+        /// The first reason.
+        why: String,
+    },
 }
 
 /// A study with everything that is known about it.
@@ -70,6 +167,15 @@ pub struct Results {
 }
 
 impl Results {
+    /// Results put together from scores by (data set, method), as a caller holds them who has no store.
+    pub fn new(
+        study: Study,
+        resolved: Vec<Resolved>,
+        scores: impl IntoIterator<Item = ((String, String), Scores)>,
+    ) -> Self {
+        Self { study, resolved, scores: scores.into_iter().collect() }
+    }
+
     /// Collects what the store holds.
     pub fn collect(study: Study, resolved: Vec<Resolved>, store: &Store) -> Self {
         let mut scores: BTreeMap<(String, String), Scores> = BTreeMap::new();
@@ -91,7 +197,7 @@ impl Results {
                 }
             }
         }
-        Self { study, resolved, scores }
+        Self::new(study, resolved, scores)
     }
 
     /// Scores of a method on a data set.
@@ -133,7 +239,7 @@ impl Results {
         let scores = self.scores.iter().filter(|((_, m), _)| m == method).flat_map(|(_, s)| s.records.values());
         let mut values: Vec<ParamValue> = Vec::new();
         for value in scores.filter_map(|r| r.scored()?.params.get(parameter).cloned()) {
-            if !values.contains(&value) {
+            if !values.iter().any(|known| same(known, &value)) {
                 values.push(value);
             }
         }
@@ -151,16 +257,53 @@ impl Results {
         quantity: &str,
         params: &BTreeMap<String, ParamValue>,
     ) -> Result<Vec<f64>, String> {
-        let Some(scores) = self.scores(dataset, method) else {
-            return Err(format!("{method} on {dataset} has not been run"));
+        let values = self.by_repeat(dataset, method, quantity, params).map_err(|missing| missing.to_string())?;
+        Ok(values.into_values().collect())
+    }
+
+    /// Values of a quantity with the repeats they belong to, or why there are none.
+    ///
+    /// # Errors
+    /// Names what is missing.
+    pub fn by_repeat(
+        &self,
+        dataset: &str,
+        method: &str,
+        quantity: &str,
+        params: &BTreeMap<String, ParamValue>,
+    ) -> Result<BTreeMap<u32, f64>, Missing> {
+        let study = || self.study.id.clone();
+        let (method_name, dataset_name) = (|| method.to_owned(), || dataset.to_owned());
+        let Some(index) = self.study.data.iter().position(|d| d.label == dataset) else {
+            return Err(Missing::Dataset { study: study(), dataset: dataset_name() });
         };
+        if !self.study.methods.iter().any(|m| m.label == method) {
+            return Err(Missing::Method { study: study(), method: method_name() });
+        }
+        if let Some(Resolved { variant: None, missing, .. }) = self.resolved.get(index) {
+            let why = missing.last().map_or_else(|| "it was not looked for".into(), |(_, reason)| reason.clone());
+            return Err(Missing::Unavailable { dataset: dataset_name(), why });
+        }
+        let none = Scores::default();
+        let scores = self.scores(dataset, method).unwrap_or(&none);
+        let Some(values) = scores.by_repeat(quantity) else {
+            return Err(Missing::Quantity(quantity.to_owned()));
+        };
+        if scores.records.is_empty() {
+            let (method, dataset) = (method_name(), dataset_name());
+            return Err(match scores.failures.first() {
+                Some((_, why)) => Missing::Failed { method, dataset, why: why.clone() },
+                None => Missing::NotRun { method, dataset },
+            });
+        }
         if !scores.held_at(params) {
-            return Err(format!("{method} on {dataset} has not been run at those hyperparameters"));
+            let point: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            return Err(Missing::NotHeld { method: method_name(), dataset: dataset_name(), point: point.join(", ") });
         }
-        match scores.quantity(quantity) {
-            Some(values) if values.is_empty() => Err(format!("{method} on {dataset} has no result")),
-            Some(values) => Ok(values),
-            None => Err(format!("`{quantity}` is not measured")),
+        if values.is_empty() {
+            let (method, dataset) = (method_name(), dataset_name());
+            return Err(Missing::Value { method, dataset, quantity: quantity.to_owned() });
         }
+        Ok(values)
     }
 }

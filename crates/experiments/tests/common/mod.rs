@@ -1,0 +1,114 @@
+//! What the tests share: a paper's folder on disk, small enough to read at a glance.
+
+#![allow(dead_code, reason = "every test file uses another part")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+
+use mtl_data::{Catalog, FetchOptions, Fetcher, Library};
+use mtl_experiments::yaml::YamlError;
+use mtl_experiments::{Paper, Study};
+use tempfile::TempDir;
+
+/// A folder of experiments with one paper, `p`.
+pub struct Folder {
+    dir: TempDir,
+}
+
+pub const PAPER: &str = "\
+title: A paper
+authors: [A. Author]
+venue: A venue
+year: 2020
+coverage: all of it
+studies: [s]
+";
+
+pub const METHODS: &str = "\
+Lasso:
+  method: lasso
+  params:
+    gamma: [0.1, 1, 10]
+GL:
+  method: l21
+  params:
+    gamma: log10(-1, 1, 3)
+";
+
+pub const STUDY: &str = "\
+title: A study
+source: Table 1
+show: comparison
+published: t
+data:
+  - {label: D, dataset: synthetic-gl}
+protocol:
+  split: {train: 0.6, valid: 0.2, test: 0.2}
+  repeats: 2
+  resampling: independent
+methods: [Lasso, GL]
+reference: GL
+metrics: [nMSE, EV]
+";
+
+pub const PUBLISHED: &str = "\
+tables:
+  t:
+    caption: A table
+    better: {nMSE: lower, EV: higher}
+    rows:
+      - {dataset: D, method: GL, metric: nMSE, mean: 0.1}
+claims: []
+";
+
+impl Folder {
+    /// A paper without faults.
+    pub fn new() -> Self {
+        let folder = Self { dir: tempfile::tempdir().unwrap() };
+        std::fs::create_dir(folder.path("")).unwrap();
+        let files =
+            [("paper", PAPER), ("methods", METHODS), ("s", STUDY), ("published", PUBLISHED), ("findings", "[]\n")];
+        for (name, yaml) in files {
+            folder.write(name, yaml);
+        }
+        folder
+    }
+
+    /// A file of the paper.
+    pub fn path(&self, name: &str) -> PathBuf {
+        let folder = self.dir.path().join("p");
+        if name.is_empty() { folder } else { folder.join(format!("{name}.yaml")) }
+    }
+
+    /// A folder beside the paper.
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, yaml: &str) {
+        std::fs::write(self.path(name), yaml).unwrap();
+    }
+
+    /// Replaces a part of a file, which has to be there.
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let yaml = std::fs::read_to_string(self.path(name)).unwrap();
+        assert!(yaml.contains(from), "{name}.yaml has no `{from}`");
+        self.write(name, &yaml.replacen(from, to, 1));
+    }
+
+    pub fn load(&self) -> Result<Paper, YamlError> {
+        Paper::load(self.dir.path(), "p", &Catalog::embedded())
+    }
+
+    /// Its studies; they have to be right.
+    pub fn studies(&self) -> Vec<Study> {
+        self.load().unwrap_or_else(|e| panic!("{e}")).studies
+    }
+}
+
+/// A library that never asks the network.
+pub fn library(cache: &Path) -> Library {
+    let mut options = FetchOptions::new(cache);
+    options.offline = true;
+    Library::new(Fetcher::new(options))
+}
