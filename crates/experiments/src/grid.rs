@@ -93,6 +93,11 @@ impl Grid {
         Ok(grid)
     }
 
+    /// Names of the parameters that it gives values.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.axes.keys().map(String::as_str)
+    }
+
     /// Whether there is anything to choose.
     pub fn is_tuned(&self) -> bool {
         self.axes.values().any(|a| matches!(a, Axis::Values(v) if v.len() > 1))

@@ -1,7 +1,6 @@
 //! What is behind the numbers: chosen hyperparameters, certificates, records, failures.
 
-use std::collections::BTreeMap;
-
+use mtl_experiments::paper::MethodUse;
 use mtl_experiments::results::{Results, Scores};
 use mtl_methods::ParamValue;
 
@@ -52,7 +51,7 @@ fn fits(results: &Results) -> Table {
             table.rows.push(vec![
                 Cell::text(shown(results, dataset)),
                 Cell::text(&method.label),
-                Cell::text(chosen(scores)),
+                Cell::text(chosen(scores, method)),
                 Cell::count(scored),
                 open_cell(open),
                 Cell::count(scores.tuning.0),
@@ -80,23 +79,20 @@ fn open_cell(count: usize) -> Cell {
 }
 
 /// `gamma = 0.1 (7), 1 (3); phi = 2 (10)`.
-fn chosen(scores: &Scores) -> String {
-    let mut counts: BTreeMap<&str, Vec<(&ParamValue, usize)>> = BTreeMap::new();
-    for record in scores.records.values() {
-        for (name, value) in record.key.path.last().into_iter().flatten() {
-            let values = counts.entry(name).or_default();
+fn chosen(scores: &Scores, method: &MethodUse) -> String {
+    let one = |name: &str| {
+        let mut values: Vec<(&ParamValue, usize)> = Vec::new();
+        for value in scores.records.values().filter_map(|r| r.scored()?.params.get(name)) {
             match values.iter_mut().find(|(v, _)| *v == value) {
                 Some((_, n)) => *n += 1,
                 None => values.push((value, 1)),
             }
         }
-    }
-    let one = |(name, mut values): (&str, Vec<(&ParamValue, usize)>)| {
         values.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.partial_cmp(b.0).unwrap_or(std::cmp::Ordering::Equal)));
         let values: Vec<_> = values.iter().map(|(v, n)| format!("{v} ({n})")).collect();
         format!("{name} = {}", values.join(", "))
     };
-    counts.into_iter().map(one).collect::<Vec<_>>().join("; ")
+    method.grid.names().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// One line a scored record.
@@ -113,8 +109,9 @@ fn records(results: &Results) -> Table {
             let Some(scores) = results.scores(dataset, &method.label) else { continue };
             for (i, (repeat, record)) in scores.records.iter().enumerate() {
                 let Some(point) = record.scored() else { continue };
+                let names = method.grid.names();
                 let params: Vec<String> =
-                    record.key.path.last().into_iter().flatten().map(|(k, v)| format!("{k} = {v}")).collect();
+                    names.filter_map(|name| Some(format!("{name} = {}", point.params.get(name)?))).collect();
                 let first = (i == 0).then(|| anchor(&study.id, dataset, &method.label));
                 let mut row = vec![
                     Cell { anchor: first, ..Cell::text(shown(results, dataset)) },
