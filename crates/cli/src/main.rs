@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod output;
 mod progress;
 mod workspace;
 
