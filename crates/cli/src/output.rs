@@ -96,9 +96,9 @@ pub fn check_output(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Writes results to standard output. A reader that has seen enough (`| head`) is no error.
-pub fn emit(text: &str) -> anyhow::Result<()> {
+pub fn emit(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_ref()).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("standard output cannot be written"),
         _ => Ok(()),
     }
