@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use mtl_data::{FetchOptions, Fetcher, Library, Mirror};
 
@@ -82,7 +83,7 @@ impl DataArgs {
     pub fn fetcher(&self) -> anyhow::Result<Fetcher> {
         let cache = match &self.cache {
             Some(folder) => folder.clone(),
-            None => Workspace::find()?.cache(),
+            None => Workspace::find().context("no cache folder is given (--cache DIR)")?.cache(),
         };
         let mut options = FetchOptions::new(cache);
         options.mirror = self.mirror.as_deref().map(Mirror::from);
@@ -105,7 +106,7 @@ impl StoreArgs {
     pub fn folder(&self) -> anyhow::Result<PathBuf> {
         match &self.store {
             Some(folder) => Ok(folder.clone()),
-            None => Ok(Workspace::find()?.store()),
+            None => Ok(Workspace::find().context("no results store is given (--store DIR)")?.store()),
         }
     }
 }

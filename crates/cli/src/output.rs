@@ -4,7 +4,8 @@ use std::fs::{self, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use serde::Serialize;
 
 /// Writes a file through a temporary one beside it, so that a reader never meets half a file and an earlier version
 /// survives a failure. Missing folders are made. Devices and pipes are written to directly: replacing `/dev/null` by
@@ -71,12 +72,19 @@ pub fn check_writable(folder: &Path) -> anyhow::Result<()> {
         file.write_all(&[0; 4096])?;
         file.as_file().sync_data()
     });
-    probe.with_context(|| {
-        format!(
-            "output cannot be put into the folder {}\nmake it writable, make room in it, or choose another folder",
-            folder.display()
+    probe.map_err(|e| {
+        anyhow!(
+            "output cannot be put into the folder {}: {}\nmake it writable, make room in it, or choose another folder",
+            folder.display(),
+            reason(&e)
         )
     })
+}
+
+/// The system's reason, without the name of the temporary file.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" at path ").next().unwrap_or_default().to_owned()
 }
 
 /// Checks, before long work, that a file can be written where the user wants it.
@@ -102,6 +110,13 @@ pub fn emit(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(e).context("standard output cannot be written"),
         _ => Ok(()),
     }
+}
+
+/// Writes a result to standard output as one line of JSON.
+pub fn emit_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
+    let mut line = serde_json::to_string(value).context("a result cannot be written as JSON")?;
+    line.push('\n');
+    emit(&line)
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -15,7 +15,8 @@ pub struct Bars {
 }
 
 impl Bars {
-    fn begin(&self, total: Option<u64>, style: &str, name: &str) {
+    /// Begins a bar in place of the current one.
+    pub fn begin(&self, total: Option<u64>, style: &str, name: &str) {
         let bar = match total {
             Some(total) => ProgressBar::new(total),
             None => ProgressBar::no_length(),
@@ -28,13 +29,15 @@ impl Bars {
         *self.lock() = Some(bar);
     }
 
-    fn advance(&self, by: u64) {
+    /// Moves it on.
+    pub fn advance(&self, by: u64) {
         if let Some(bar) = &*self.lock() {
             bar.inc(by);
         }
     }
 
-    fn finish(&self) {
+    /// Takes it away.
+    pub fn finish(&self) {
         if let Some(bar) = self.lock().take() {
             bar.finish_and_clear();
         }

@@ -13,7 +13,7 @@ pub mod library;
 pub mod long_csv;
 pub mod sets;
 pub mod spec;
-mod suggest;
+pub mod suggest;
 pub mod synthetic;
 
 pub use catalog::{Catalog, Status};

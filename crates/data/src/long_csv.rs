@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use csv::StringRecord;
 use indexmap::IndexMap;
 use mtl_core::{DataError, MultiTask, Target, Task};
 use ndarray::{Array1, Array2};
@@ -132,11 +133,7 @@ struct Rows {
 /// Reads a long table. Tasks keep the order in which they first appear, and rows that of the file.
 pub fn read(path: &Path, options: &LongCsvOptions) -> Result<MultiTask, LongCsvError> {
     check_roles(options)?;
-    if !path.exists() {
-        let folder = std::path::absolute(path).ok().and_then(|p| p.parent().map(Path::to_path_buf)).unwrap_or_default();
-        return Err(LongCsvError::NoFile { path: path.into(), folder });
-    }
-    let mut file = CsvFile::open(path)?;
+    let mut file = open(path)?;
     let task = file.position(&options.task)?;
     let target = file.position(&options.target)?;
     let features: Vec<usize> = match &options.features {
@@ -149,10 +146,7 @@ pub fn read(path: &Path, options: &LongCsvOptions) -> Result<MultiTask, LongCsvE
     }
     let mut tasks: IndexMap<String, Rows> = IndexMap::new();
     while let Some(row) = file.next_row()? {
-        let name = row.get(task).unwrap_or_default();
-        if name.is_empty() {
-            return Err(file.bad_cell(&row, task, TASK_NAME).into());
-        }
+        let name = task_name(&file, &row, task)?;
         if !tasks.contains_key(name) {
             tasks.insert(name.into(), Rows { line: file.line_of(&row), ..Rows::default() });
         }
@@ -164,6 +158,74 @@ pub fn read(path: &Path, options: &LongCsvOptions) -> Result<MultiTask, LongCsvE
     let tasks = tasks.into_iter().map(|(name, rows)| to_task(path, options, features.len(), name, rows));
     let tasks = tasks.collect::<Result<_, _>>()?;
     MultiTask::new(names, Target::Regression, tasks).map_err(|source| LongCsvError::Data { path: path.into(), source })
+}
+
+fn open(path: &Path) -> Result<CsvFile, LongCsvError> {
+    if !path.exists() {
+        let folder = std::path::absolute(path).ok().and_then(|p| p.parent().map(Path::to_path_buf)).unwrap_or_default();
+        return Err(LongCsvError::NoFile { path: path.into(), folder });
+    }
+    Ok(CsvFile::open(path)?)
+}
+
+fn task_name<'r>(file: &CsvFile, row: &'r StringRecord, column: usize) -> Result<&'r str, LongCsvError> {
+    match row.get(column) {
+        Some(name) if !name.is_empty() => Ok(name),
+        _ => Err(file.bad_cell(row, column, TASK_NAME).into()),
+    }
+}
+
+/// The column with the true targets of samples to predict for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetColumn {
+    /// It must be there, and hold numbers.
+    Required(String),
+    /// It is read if it is there and holds numbers throughout.
+    IfUsable(String),
+}
+
+/// Samples to predict for, in the order of the file. Unlike training data they may be few and lack a target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    /// Task of each sample.
+    pub tasks: Vec<String>,
+    /// Line of each sample.
+    pub lines: Vec<usize>,
+    /// Samples x features, columns in the order asked for.
+    pub x: Array2<f64>,
+    /// Targets, where there are any.
+    pub y: Option<Array1<f64>>,
+    /// Why the target column that is there cannot be used.
+    pub unusable_target: Option<String>,
+}
+
+/// Reads samples to predict for.
+pub fn samples(path: &Path, task: &str, features: &[String], target: &TargetColumn) -> Result<Samples, LongCsvError> {
+    let mut file = open(path)?;
+    let task = file.position(task)?;
+    let features = features.iter().map(|name| file.position(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut target_column = match target {
+        TargetColumn::Required(name) => Some(file.position(name)?),
+        TargetColumn::IfUsable(name) => file.position(name).ok(),
+    };
+    let (mut tasks, mut lines, mut x, mut y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut unusable_target = None;
+    while let Some(row) = file.next_row()? {
+        tasks.push(task_name(&file, &row, task)?.to_owned());
+        lines.push(file.line_of(&row));
+        file.numbers(&row, &features, &mut x)?;
+        let Some(column) = target_column else { continue };
+        match (file.number(&row, column), target) {
+            (Ok(value), _) => y.push(value),
+            (Err(error), TargetColumn::Required(_)) => return Err(error.into()),
+            (Err(error), TargetColumn::IfUsable(_)) => {
+                unusable_target = Some(error.to_string());
+                target_column = None;
+            }
+        }
+    }
+    let x = Array2::from_shape_vec((tasks.len(), features.len()), x).expect("as many numbers as features in every row");
+    Ok(Samples { tasks, lines, x, y: target_column.map(|_| Array1::from(y)), unusable_target })
 }
 
 fn check_roles(options: &LongCsvOptions) -> Result<(), LongCsvError> {
@@ -342,6 +404,28 @@ mod tests {
         );
         let same = LongCsvOptions { target: "school".into(), ..options(None) };
         fails(&same, &format!("column `school` {roles} task and target; choose different columns"));
+    }
+
+    #[test]
+    fn samples_to_predict_for_may_be_few_and_lack_a_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.csv");
+        let features = ["size".to_string(), "age".to_string()];
+        let read = |text: &str, target: &TargetColumn| {
+            std::fs::write(&path, text).unwrap();
+            samples(&path, "school", &features, target)
+        };
+        let usable = TargetColumn::IfUsable("score".into());
+        let all = read("age,school,score,size\n1,a,5,9\n\n2,b,5,8\n", &usable).unwrap();
+        assert_eq!((all.tasks.join(" "), all.lines), ("a b".into(), vec![2, 4]));
+        assert_eq!((all.x, all.y), (array![[9.0, 1.0], [8.0, 2.0]], Some(array![5.0, 5.0])));
+        let blank = read("age,school,score,size\n1,a,5,9\n2,b,,8\n", &usable).unwrap();
+        assert_eq!(blank.y, None);
+        assert!(blank.unusable_target.unwrap().contains("line 3, column `score`: found an empty cell"));
+        let none = read("age,school,size\n1,a,9\n", &usable).unwrap();
+        assert_eq!((none.y, none.unusable_target), (None, None));
+        let required = TargetColumn::Required("score".into());
+        assert!(read("age,school,size\n1,a,9\n", &required).unwrap_err().to_string().contains("no column `score`"));
     }
 
     #[test]

@@ -32,12 +32,12 @@ fn distance(a: &str, b: &str) -> usize {
 }
 
 /// `; did you mean X?`, or nothing.
-pub(crate) fn did_you_mean<S: AsRef<str>>(word: &str, candidates: &[S]) -> String {
+pub fn did_you_mean<S: AsRef<str>>(word: &str, candidates: &[S]) -> String {
     nearest(word, candidates).map(|n| format!("; did you mean {}?", quoted(n))).unwrap_or_default()
 }
 
 /// The text in backticks, cut short if it is long: a file that is no table can have a cell of any size.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     const SHOWN: usize = 40;
     match text.char_indices().nth(SHOWN) {
         None => format!("`{text}`"),
@@ -46,7 +46,7 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The names in backticks, with commas; a long list is cut short, so that an error stays on one screen.
-pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
+pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
     const SHOWN: usize = 40;
     let names: Vec<String> = names.iter().map(|name| quoted(name.as_ref())).collect();
     if names.is_empty() {

@@ -1,12 +1,200 @@
+//! `mtl predict`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::{Context, bail};
 use clap::Args;
+use mtl_core::Metric;
+use mtl_core::Target::Regression;
+use mtl_data::long_csv::{self, Samples, TargetColumn};
+use mtl_data::suggest::{did_you_mean, listed};
+use ndarray::{Array1, Axis};
+use serde::Serialize;
 
+use crate::model::SavedModel;
+use crate::output::{check_output, emit, emit_json, write_atomically};
+use crate::scores::{TaskScores, table};
+
+const EXAMPLES: &str = "\
+Examples:
+  mtl predict --model model.json --data more.csv > predictions.csv
+  mtl predict --model model.json --data more.csv -o predictions.csv --json
+  mtl predict --model model.json --data more.csv --task school_id --target score
+
+Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \\
+left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \\
+on standard error, or in the JSON object.";
+
+/// Arguments of `mtl predict`.
 #[derive(Args)]
-pub struct Predict {}
+#[command(after_help = EXAMPLES)]
+pub struct Predict {
+    /// Model that `mtl fit --save` wrote
+    #[arg(long, value_name = "FILE")]
+    model: PathBuf,
+    /// CSV file with a line of column names and one row a sample
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// Column that names the task of a sample [default: the one the model was fitted with]
+    #[arg(long, value_name = "COLUMN")]
+    task: Option<String>,
+    /// Columns to predict from, separated by commas; they must be those of the model, in any order
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    features: Option<Vec<String>>,
+    /// Column with the true values, to judge the predictions by [default: the one the model was fitted to, if there]
+    #[arg(long, value_name = "COLUMN")]
+    target: Option<String>,
+    /// Write the predictions to this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Write one JSON object: measures, and the predictions unless they go to a file
+    #[arg(long)]
+    json: bool,
+}
+
+/// One prediction.
+#[derive(Serialize)]
+struct Prediction {
+    task: String,
+    row: usize,
+    prediction: f64,
+}
+
+/// The JSON object.
+#[derive(Serialize)]
+struct Report {
+    method: String,
+    n: usize,
+    /// Measures by task; empty if there is nothing to judge by.
+    tasks: Vec<TaskScores>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predictions: Option<Vec<Prediction>>,
+}
 
 impl Predict {
+    /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        anyhow::bail!("to be written")
+        let model = SavedModel::load(&self.model)?;
+        self.check_features(&model)?;
+        if let Some(path) = &self.output {
+            check_output(path)?;
+        }
+        let samples = self.samples(&model)?;
+        let tasks = self.positions(&model, &samples)?;
+        let predicted = predict(&model, &samples, &tasks);
+        if let Some(row) = predicted.iter().position(|v| !v.is_finite()) {
+            let line = samples.lines[row];
+            bail!(
+                "{}, line {line}: the prediction is not a finite number; are its values too large?",
+                self.data.display()
+            );
+        }
+        let scores = judge(&model, &samples, &tasks, &predicted);
+        self.write(&model, &samples, &predicted, scores)?;
+        Ok(ExitCode::SUCCESS)
     }
+
+    /// Features named by the user must be those of the model: a column more or less would be a misunderstanding.
+    fn check_features(&self, model: &SavedModel) -> anyhow::Result<()> {
+        let Some(named) = &self.features else { return Ok(()) };
+        let named: Vec<&str> = named.iter().map(|name| name.trim()).collect();
+        if let Some(extra) = named.iter().find(|name| !model.features.iter().any(|f| f == *name)) {
+            let known = &model.features;
+            bail!(
+                "--features: the model {} has no feature `{extra}`{}\nits features: {}",
+                self.model.display(),
+                did_you_mean(extra, known),
+                listed(known)
+            );
+        }
+        if let Some(missing) = model.features.iter().find(|f| !named.contains(&f.as_str())) {
+            bail!("--features: the model {} also needs `{missing}`", self.model.display());
+        }
+        Ok(())
+    }
+
+    fn samples(&self, model: &SavedModel) -> anyhow::Result<Samples> {
+        let task = self.task.as_ref().unwrap_or(&model.columns.task);
+        let target = match &self.target {
+            Some(name) => TargetColumn::Required(name.clone()),
+            None => TargetColumn::IfUsable(model.columns.target.clone()),
+        };
+        let samples = long_csv::samples(&self.data, task, &model.features, &target)
+            .with_context(|| format!("the data do not suit the model {}", self.model.display()))?;
+        if let Some(reason) = &samples.unusable_target {
+            eprintln!("note: the predictions are not judged: {}", reason.lines().next().unwrap_or_default());
+        }
+        Ok(samples)
+    }
+
+    /// Position of each sample's task in the model.
+    fn positions(&self, model: &SavedModel, samples: &Samples) -> anyhow::Result<Vec<usize>> {
+        let position = |(task, line): (&String, &usize)| match model.tasks.iter().position(|t| t == task) {
+            Some(position) => Ok(position),
+            None => bail!(
+                "{}, line {line}: the model {} has no task `{task}`{}\nits tasks: {}",
+                self.data.display(),
+                self.model.display(),
+                did_you_mean(task, &model.tasks),
+                listed(&model.tasks)
+            ),
+        };
+        samples.tasks.iter().zip(&samples.lines).map(position).collect()
+    }
+
+    fn write(
+        &self,
+        model: &SavedModel,
+        samples: &Samples,
+        predicted: &[f64],
+        scores: Vec<TaskScores>,
+    ) -> anyhow::Result<()> {
+        let all = samples.tasks.iter().zip(predicted).enumerate();
+        let all: Vec<Prediction> = all
+            .map(|(i, (task, &prediction))| Prediction { task: task.clone(), row: i + 1, prediction: prediction + 0.0 })
+            .collect();
+        if let Some(path) = &self.output {
+            write_atomically(path, &to_csv(&all)?)?;
+        }
+        if self.json {
+            let predictions = self.output.is_none().then_some(all);
+            return emit_json(&Report { method: model.method.clone(), n: predicted.len(), tasks: scores, predictions });
+        }
+        if self.output.is_none() {
+            emit(to_csv(&all)?)?;
+        }
+        if !scores.is_empty() {
+            eprint!("{}", table(&scores, &BTreeMap::new()));
+        }
+        Ok(())
+    }
+}
+
+fn predict(model: &SavedModel, samples: &Samples, tasks: &[usize]) -> Vec<f64> {
+    let linear = model.model();
+    let one = |(row, &t): (usize, &usize)| linear.predict(t, &samples.x.select(Axis(0), &[row]))[0];
+    tasks.iter().enumerate().map(one).collect()
+}
+
+/// Measures of each task in the file, in the order of the model; none without a target.
+fn judge(model: &SavedModel, samples: &Samples, tasks: &[usize], predicted: &[f64]) -> Vec<TaskScores> {
+    let Some(y) = &samples.y else { return Vec::new() };
+    let metrics = Metric::of_predictions(Regression);
+    let of_task = |(t, name): (usize, &String)| {
+        let rows: Vec<usize> = (0..tasks.len()).filter(|&row| tasks[row] == t).collect();
+        let predicted: Array1<f64> = rows.iter().map(|&row| predicted[row]).collect();
+        (!rows.is_empty()).then(|| TaskScores::of(name, &metrics, &y.select(Axis(0), &rows), &predicted))
+    };
+    model.tasks.iter().enumerate().filter_map(of_task).collect()
+}
+
+fn to_csv(predictions: &[Prediction]) -> anyhow::Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(["task", "row", "prediction"])?;
+    for Prediction { task, row, prediction } in predictions {
+        csv.write_record([task.as_str(), &row.to_string(), &format!("{prediction:?}")])?;
+    }
+    csv.into_inner().context("predictions cannot be written as CSV")
 }

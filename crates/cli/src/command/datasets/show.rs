@@ -1,0 +1,198 @@
+//! `mtl datasets show`.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mtl_data::catalog::{Entry, FileEntry, OptionEntry, Source};
+use mtl_data::{Catalog, Fetcher, Status};
+use serde::Serialize;
+
+use super::{Count, place};
+use crate::args::DataArgs;
+use crate::output::{emit, emit_json};
+use crate::table::wrap;
+
+/// Arguments of `mtl datasets show`.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  mtl datasets show parkinsons\n  mtl datasets show sarcos --json | jq .files")]
+pub struct Show {
+    /// Name of the data set
+    name: String,
+    /// Write one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    name: &'a str,
+    title: &'a str,
+    summary: &'a str,
+    status: Status,
+    status_note: &'a str,
+    tasks: Count<'a>,
+    features: Count<'a>,
+    rows: Count<'a>,
+    licence: &'a str,
+    citation: &'a str,
+    homepage: Option<&'a str>,
+    options: Vec<ShownOption<'a>>,
+    files: Vec<ShownFile<'a>>,
+}
+
+#[derive(Serialize)]
+struct ShownOption<'a> {
+    name: &'a str,
+    choices: &'a [String],
+    default: &'a str,
+    doc: &'a str,
+}
+
+#[derive(Serialize)]
+struct ShownFile<'a> {
+    name: &'a str,
+    bytes: Option<u64>,
+    /// Where the cache keeps it; `null` if there is no cache folder.
+    path: Option<PathBuf>,
+    /// Whether it is there. Its contents are not looked at.
+    cached: Option<bool>,
+    sources: Vec<ShownSource<'a>>,
+    fingerprint: ShownFingerprint<'a>,
+}
+
+#[derive(Serialize)]
+struct ShownSource<'a> {
+    url: &'a str,
+    sha256: &'a str,
+    git_blob: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ShownFingerprint<'a> {
+    rows: usize,
+    columns: usize,
+    missing: usize,
+    column_sums: Option<&'a [f64]>,
+}
+
+impl Show {
+    /// Runs it.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let catalog = Catalog::embedded();
+        let entry = catalog.get(&self.name)?;
+        let fetcher = self.data.fetcher().ok();
+        let shown = shown(&self.name, entry, fetcher.as_ref());
+        if self.json {
+            emit_json(&shown)?
+        } else {
+            emit(shown.text())?
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn shown<'a>(name: &'a str, entry: &'a Entry, fetcher: Option<&Fetcher>) -> Shown<'a> {
+    let file = |file: &'a FileEntry| shown_file(file, fetcher.map(|f| place(f, name, entry, &file.name)));
+    let option = |(name, option): (&'a String, &'a OptionEntry)| ShownOption {
+        name,
+        choices: &option.choices,
+        default: &option.default,
+        doc: &option.doc,
+    };
+    Shown {
+        name,
+        title: &entry.title,
+        summary: &entry.summary,
+        status: entry.status,
+        status_note: entry.status_note.trim(),
+        tasks: (&entry.tasks).into(),
+        features: (&entry.features).into(),
+        rows: (&entry.rows).into(),
+        licence: &entry.licence,
+        citation: entry.citation.trim(),
+        homepage: entry.homepage.as_deref(),
+        options: entry.options.iter().map(option).collect(),
+        files: entry.files.iter().map(file).collect(),
+    }
+}
+
+fn shown_file<'a>(file: &'a FileEntry, path: Option<PathBuf>) -> ShownFile<'a> {
+    let source = |source: &'a Source| ShownSource {
+        url: &source.url,
+        sha256: &source.sha256,
+        git_blob: source.git_blob.as_deref(),
+    };
+    ShownFile {
+        name: &file.name,
+        bytes: file.bytes,
+        cached: path.as_ref().map(|p| p.is_file()),
+        path,
+        sources: file.sources.iter().map(source).collect(),
+        fingerprint: ShownFingerprint {
+            rows: file.fingerprint.rows,
+            columns: file.fingerprint.columns,
+            missing: file.fingerprint.missing,
+            column_sums: file.fingerprint.column_sums.as_deref(),
+        },
+    }
+}
+
+impl Count<'_> {
+    fn text(&self) -> String {
+        match self {
+            Self::Number(n) => n.to_string(),
+            Self::Words(words) => (*words).to_owned(),
+        }
+    }
+}
+
+impl Shown<'_> {
+    fn text(&self) -> String {
+        let mut text = format!("{}: {}\n\n", self.name, self.title);
+        let mut line = |name: &str, value: &str| {
+            for (n, part) in wrap(value, 96).iter().enumerate() {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{}", format!("{:<11}{part}", if n == 0 { name } else { "" }).trim_end());
+            }
+        };
+        line("what", self.summary);
+        line("status", &format!("{}. {}", self.status, self.status_note));
+        line("tasks", &self.tasks.text());
+        line("features", &self.features.text());
+        line("rows", &self.rows.text());
+        line("licence", self.licence);
+        line("citation", self.citation);
+        self.homepage.iter().for_each(|homepage| line("homepage", homepage));
+        for option in &self.options {
+            let choices = option.choices.join(", ");
+            line("option", &format!("{}: {} (one of {choices}; default {})", option.name, option.doc, option.default));
+        }
+        for file in &self.files {
+            line("", "");
+            file.lines(&mut line);
+        }
+        text
+    }
+}
+
+impl ShownFile<'_> {
+    fn lines(&self, line: &mut impl FnMut(&str, &str)) {
+        let bytes = self.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
+        let print = &self.fingerprint;
+        line("file", &format!("{}{bytes}, {} rows of {} numbers", self.name, print.rows, print.columns));
+        match (&self.path, self.cached) {
+            (Some(path), Some(true)) => line("cached", &path.display().to_string()),
+            (Some(path), _) => line("cached", &format!("no; it would be {}", path.display())),
+            (None, _) => line("cached", "unknown: no cache folder (see --cache)"),
+        }
+        for source in &self.sources {
+            line("from", source.url);
+            line("", &format!("sha256 {}", source.sha256));
+            source.git_blob.iter().for_each(|blob| line("", &format!("git blob {blob}")));
+        }
+    }
+}
