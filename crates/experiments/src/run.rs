@@ -128,10 +128,6 @@ impl Runner<'_> {
             for &part in parts {
                 metrics.insert(part, measures(&fitted.model, prepared.part(part)));
             }
-            let all = metrics.values().flat_map(BTreeMap::values).flatten();
-            if !all.chain([&fitted.objective.total]).all(|v| v.is_finite()) {
-                return Ok(Outcome::Failed("a measure or the objective is not a finite number".into()));
-            }
             let mut convergence = fitted.convergence;
             // JSON has no infinity; an uncertified fit is as bad as the largest number.
             convergence.residual = convergence.residual.min(f64::MAX);
@@ -140,15 +136,23 @@ impl Runner<'_> {
                 let measure = |m: Metric| Some((m, m.of_weights(weights, truth)?));
                 Metric::of_recovery().into_iter().filter_map(measure).collect()
             });
-            points.push(PointResult {
+            let mut point = PointResult {
                 params: params.clone(),
                 objective: fitted.objective,
                 convergence,
                 metrics,
                 recovery: recovery.unwrap_or_default(),
-                memberships: if tune { BTreeMap::new() } else { fitted.memberships.clone() },
-                artifacts: if tune { BTreeMap::new() } else { self.keep(fitted, &prepared.test)? },
-            });
+                memberships: BTreeMap::new(),
+                artifacts: BTreeMap::new(),
+            };
+            if !point.is_finite() {
+                return Ok(Outcome::Failed("a measure or the objective is not a finite number".into()));
+            }
+            if !tune {
+                point.memberships.clone_from(&fitted.memberships);
+                point.artifacts = self.keep(fitted, &prepared.test)?;
+            }
+            points.push(point);
         }
         Ok(Outcome::Done(points))
     }

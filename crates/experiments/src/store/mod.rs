@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ndarray::{Array2, ArrayView2};
 use ndarray_npy::{ReadNpyExt, WriteNpyExt};
@@ -30,11 +30,19 @@ pub struct Store {
 
 /// The store cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("results store {}: cannot {doing}: {source}\nfree some space, make the folder writable, or choose another with --store DIR", folder.display())]
+#[error("results store {}: cannot {doing}: {cause}\n{}", folder.display(), mend(cause))]
 pub struct StoreError {
     folder: PathBuf,
     doing: &'static str,
-    source: io::Error,
+    // Not called `source`: it is part of the message already.
+    cause: io::Error,
+}
+
+fn mend(cause: &io::Error) -> &'static str {
+    match cause.kind() {
+        io::ErrorKind::InvalidData => "this is an error of the program; please report it",
+        _ => "free some space, make the folder writable, or choose another with --store DIR",
+    }
 }
 
 impl Store {
@@ -44,7 +52,7 @@ impl Store {
     /// If the folder cannot be created or written to.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
         let store = Self::reading(folder);
-        let wrap = |source| StoreError { folder: folder.to_owned(), doing: "write to it", source };
+        let wrap = |source| store.error("write to it", source);
         for part in ["records", "artifacts", "tmp"] {
             std::fs::create_dir_all(folder.join(part)).map_err(wrap)?;
         }
@@ -69,38 +77,47 @@ impl Store {
     }
 
     fn record_path(&self, id: &CellId) -> PathBuf {
-        self.folder.join("records").join(&id.as_str()[..2]).join(format!("{id}.jsonl"))
+        self.folder.join("records").join(id.as_str().get(..2).unwrap_or("-")).join(format!("{id}.jsonl"))
     }
 
     fn artifact_path(&self, hash: &str) -> PathBuf {
-        self.folder.join("artifacts").join(&hash[..2]).join(format!("{hash}.npy"))
+        self.folder.join("artifacts").join(hash.get(..2).unwrap_or("-")).join(format!("{hash}.npy"))
+    }
+
+    fn error(&self, doing: &'static str, cause: io::Error) -> StoreError {
+        StoreError { folder: self.folder.clone(), doing, cause }
     }
 
     /// The record of a cell; `None` if it was never run, or if its file is damaged.
     pub fn get(&self, id: &CellId) -> Option<Arc<Record>> {
-        let lock = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(record) = lock().get(id) {
+        if let Some(record) = self.cache().get(id) {
             return Some(Arc::clone(record));
         }
         let record = Arc::new(read_record(&self.record_path(id))?);
-        (record.key.id() == *id).then(|| {
-            lock().insert(id.clone(), Arc::clone(&record));
-            record
-        })
+        self.cache().insert(id.clone(), Arc::clone(&record));
+        Some(record)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<CellId, Arc<Record>>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes a record.
     ///
     /// # Errors
-    /// If the disk refuses; nothing is left under the record's name then.
+    /// If the disk refuses; nothing is left under the record's name then. Nor is a record taken that holds a number
+    /// which is not finite: JSON could not give it back.
     pub fn put(&self, record: Record) -> Result<(), StoreError> {
         let id = record.key.id();
-        let wrap = |source| StoreError { folder: self.folder.clone(), doing: "write a record", source };
+        let wrap = |source| self.error("write a record", source);
+        if !record.is_finite() {
+            return Err(wrap(io::Error::new(io::ErrorKind::InvalidData, "a number in it is not finite")));
+        }
         let mut bytes = serde_json::to_vec(&record).map_err(|e| wrap(e.into()))?;
         let check = blake3::hash(&bytes).to_hex();
         bytes.extend_from_slice(format!("\n{{\"blake3\":\"{check}\"}}\n").as_bytes());
         self.write(&self.record_path(&id), &bytes).map_err(wrap)?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(id, Arc::new(record));
+        self.cache().insert(id, Arc::new(record));
         Ok(())
     }
 
@@ -124,11 +141,9 @@ impl Store {
     /// # Errors
     /// If the file exists but cannot be removed.
     pub fn forget(&self, id: &CellId) -> Result<(), StoreError> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.cache().remove(id);
         match std::fs::remove_file(self.record_path(id)) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError { folder: self.folder.clone(), doing: "remove a record", source })
-            }
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(self.error("remove a record", source)),
             _ => Ok(()),
         }
     }
@@ -150,12 +165,13 @@ impl Store {
     /// # Errors
     /// If the disk refuses.
     pub fn keep(&self, array: ArrayView2<'_, f64>) -> Result<String, StoreError> {
-        let wrap = |source| StoreError { folder: self.folder.clone(), doing: "write an artifact", source };
+        let wrap = |source| self.error("write an artifact", source);
         let mut bytes = Vec::new();
         array.write_npy(&mut bytes).map_err(|e| wrap(io::Error::other(e)))?;
         let hash = blake3::hash(&bytes).to_hex().to_string();
         let path = self.artifact_path(&hash);
-        if !path.is_file() {
+        // A damaged file does not stay only because it is there.
+        if std::fs::read(&path).ok().as_ref() != Some(&bytes) {
             self.write(&path, &bytes).map_err(wrap)?;
         }
         Ok(hash)
@@ -169,10 +185,11 @@ impl Store {
     }
 }
 
-/// Reads a record file; `None` if it is missing, cut short or altered.
+/// Reads a record file; `None` if it is missing, cut short, altered, or not the record that its name says.
 fn read_record(path: &Path) -> Option<Record> {
     let text = std::fs::read_to_string(path).ok()?;
     let (body, check) = text.trim_end().split_once('\n')?;
     let expected = format!("{{\"blake3\":\"{}\"}}", blake3::hash(body.as_bytes()).to_hex());
-    (check == expected).then(|| serde_json::from_str(body).ok()).flatten()
+    let record: Record = (check == expected).then(|| serde_json::from_str(body).ok()).flatten()?;
+    (path.file_stem()?.to_str()? == record.key.id().as_str()).then_some(record)
 }

@@ -68,6 +68,14 @@ pub struct Circumstances {
 }
 
 impl PointResult {
+    /// Whether every number in it is finite.
+    pub fn is_finite(&self) -> bool {
+        let Value { total, loss, penalty } = self.objective;
+        let single = [total, loss, penalty, self.convergence.residual];
+        let measures = self.metrics.values().flat_map(BTreeMap::values).flatten();
+        measures.chain(self.recovery.values()).chain(&single).all(|v| v.is_finite())
+    }
+
     /// Mean over tasks of a measure of prediction, or a measure of recovery.
     pub fn mean(&self, part: Part, metric: Metric) -> Option<f64> {
         if let Some(value) = self.recovery.get(&metric) {
@@ -79,6 +87,11 @@ impl PointResult {
 }
 
 impl Record {
+    /// Whether every number in it is finite.
+    pub fn is_finite(&self) -> bool {
+        self.circumstances.seconds.is_finite() && self.points().iter().all(PointResult::is_finite)
+    }
+
     /// The evaluated points, if there are any.
     pub fn points(&self) -> &[PointResult] {
         match &self.outcome {

@@ -2,21 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mtl_core::{Fractions, Metric, Scaling, split::Part};
+use mtl_core::Metric;
 use mtl_data::DatasetSpec;
-use mtl_experiments::cell::{CellKey, Purpose, Sampling};
 use mtl_experiments::claim::{Check, Decision, Evidence, evaluate};
 use mtl_experiments::plan::{Resolved, Variant};
 use mtl_experiments::published::Published;
 use mtl_experiments::results::{Results, Scores};
-use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
-use mtl_methods::solver::{Convergence, ResidualKind, Value};
-use mtl_methods::{ParamSet, ParamValue};
+use mtl_experiments::store::Record;
 
-use crate::common::Folder;
+use crate::common::{self, Folder};
 
 /// Noise of five repeats; two methods with different noise differ by more from repeat to repeat than on average.
 const NOISE: [[f64; 5]; 2] = [[0.011, -0.007, 0.004, -0.012, 0.009], [-0.006, 0.010, -0.009, 0.005, 0.002]];
@@ -33,36 +29,9 @@ pub struct Lab {
 
 /// A scored cell with these test values.
 fn record(repeat: u32, gamma: f64, metrics: &[(Metric, f64)], seconds: f64) -> Arc<Record> {
-    let entry = mtl_methods::method("lasso").unwrap();
-    let key = CellKey {
-        data: DatasetSpec::new("synthetic-gl"),
-        data_revision: 1,
-        sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 } },
-        scaling: Scaling::default(),
-        repeat,
-        method: "lasso".into(),
-        method_revision: 1,
-        path: Vec::new(),
-        purpose: Purpose::Score(None),
-    };
-    let params = ParamSet::new(&entry.params, &BTreeMap::from([("gamma".into(), ParamValue::Number(gamma))])).unwrap();
-    let point = PointResult {
-        params,
-        objective: Value::default(),
-        convergence: Convergence {
-            rule: ResidualKind::RelativeDualityGap,
-            residual: 0.0,
-            iterations: 1,
-            converged: true,
-        },
-        metrics: BTreeMap::from([(Part::Test, metrics.iter().map(|(m, v)| (*m, vec![*v])).collect())]),
-        recovery: BTreeMap::new(),
-        memberships: BTreeMap::new(),
-        artifacts: BTreeMap::new(),
-    };
-    let circumstances =
-        Circumstances { seconds, finished: 0, software: String::new(), cpu: String::new(), seeds: BTreeMap::new() };
-    Arc::new(Record { key, outcome: Outcome::Done(vec![point]), circumstances })
+    let mut record = common::record(repeat, vec![common::point(gamma, metrics)]);
+    record.circumstances.seconds = seconds;
+    Arc::new(record)
 }
 
 /// Scores of `repeats` repeats around a level.

@@ -1,13 +1,20 @@
-//! What the tests share: a paper's folder on disk, small enough to read at a glance.
+//! What the tests share: a paper's folder on disk, small enough to read at a glance, and records made by hand.
 
 #![allow(dead_code, reason = "every test file uses another part")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use mtl_data::{Catalog, FetchOptions, Fetcher, Library};
+use mtl_core::split::Part;
+use mtl_core::{Fractions, Metric, Scaling};
+use mtl_data::{Catalog, DatasetSpec, FetchOptions, Fetcher, Library};
+use mtl_experiments::cell::{CellKey, Purpose, Sampling};
+use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
 use mtl_experiments::yaml::YamlError;
 use mtl_experiments::{Paper, Study};
+use mtl_methods::solver::{Convergence, ResidualKind, Value};
+use mtl_methods::{ParamSet, ParamValue};
 use tempfile::TempDir;
 
 /// A folder of experiments with one paper, `p`.
@@ -111,4 +118,43 @@ pub fn library(cache: &Path) -> Library {
     let mut options = FetchOptions::new(cache);
     options.offline = true;
     Library::new(Fetcher::new(options))
+}
+
+/// The identity of a lasso cell.
+pub fn key(repeat: u32) -> CellKey {
+    CellKey {
+        data: DatasetSpec::new("synthetic-gl"),
+        data_revision: 1,
+        sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 } },
+        scaling: Scaling::default(),
+        repeat,
+        method: "lasso".into(),
+        method_revision: 1,
+        path: vec![BTreeMap::from([("gamma".into(), ParamValue::Number(0.1))])],
+        purpose: Purpose::Score(None),
+    }
+}
+
+/// A lasso fit with these test values.
+pub fn point(gamma: f64, metrics: &[(Metric, f64)]) -> PointResult {
+    let specs = &mtl_methods::method("lasso").unwrap().params;
+    let given = BTreeMap::from([("gamma".into(), ParamValue::Number(gamma))]);
+    let rule = ResidualKind::RelativeDualityGap;
+    PointResult {
+        params: ParamSet::new(specs, &given).unwrap(),
+        objective: Value { total: 1.5, loss: 1.0, penalty: 0.5 },
+        convergence: Convergence { rule, residual: 1e-7, iterations: 7, converged: true },
+        metrics: BTreeMap::from([(Part::Test, metrics.iter().map(|(m, v)| (*m, vec![*v])).collect())]),
+        recovery: BTreeMap::new(),
+        memberships: BTreeMap::new(),
+        artifacts: BTreeMap::new(),
+    }
+}
+
+/// A record of [`key`].
+pub fn record(repeat: u32, points: Vec<PointResult>) -> Record {
+    let seeds = BTreeMap::from([("split".into(), "0123".into())]);
+    let (software, cpu) = ("0.0.0".into(), "none".into());
+    let circumstances = Circumstances { seconds: 0.25, finished: 1, software, cpu, seeds };
+    Record { key: key(repeat), outcome: Outcome::Done(points), circumstances }
 }
