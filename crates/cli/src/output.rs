@@ -11,16 +11,16 @@ use serde::Serialize;
 /// survives a failure. Missing folders are made. Devices and pipes are written to directly: replacing `/dev/null` by
 /// a file would be no favour.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("{} cannot be written", path.display());
+    let failed = |e: io::Error| anyhow!("{} cannot be written: {}", path.display(), reason(&e));
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => bail!("{} is a folder, expected a file name", path.display()),
-        Ok(found) if !found.is_file() => write_directly(path, bytes).with_context(failed),
+        Ok(found) if !found.is_file() => write_directly(path, bytes).map_err(failed),
         Ok(found) if found.permissions().readonly() => bail!(read_only(path)),
         // A link stays a link: what it points to is replaced.
-        Ok(_) => replace(&fs::canonicalize(path).with_context(failed)?, bytes).with_context(failed),
+        Ok(_) => replace(&fs::canonicalize(path).map_err(failed)?, bytes).map_err(failed),
         Err(_) => {
-            fs::create_dir_all(folder_of(path)).with_context(failed)?;
-            replace(path, bytes).with_context(failed)
+            fs::create_dir_all(folder_of(path)).map_err(failed)?;
+            replace(path, bytes).map_err(failed)
         }
     }
 }

@@ -23,8 +23,8 @@ Examples:
   mtl predict --model model.json --data more.csv -o predictions.csv --json
   mtl predict --model model.json --data more.csv --task school_id --target score
 
-Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \\
-left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \\
+Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \
+left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \
 on standard error, or in the JSON object.";
 
 /// Arguments of `mtl predict`.
