@@ -11,17 +11,23 @@ use serde::Serialize;
 /// survives a failure. Missing folders are made. Devices and pipes are written to directly: replacing `/dev/null` by
 /// a file would be no favour.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let failed = || format!("{} cannot be written", path.display());
+    let failed = |e: io::Error| anyhow!("{} cannot be written: {}", path.display(), reason(&e));
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => bail!("{} is a folder, expected a file name", path.display()),
-        Ok(found) if !found.is_file() => write_directly(path, bytes).with_context(failed),
+        Ok(found) if !found.is_file() => write_directly(path, bytes).map_err(failed),
+        Ok(found) if found.permissions().readonly() => bail!(read_only(path)),
         // A link stays a link: what it points to is replaced.
-        Ok(_) => replace(&fs::canonicalize(path).with_context(failed)?, bytes).with_context(failed),
+        Ok(_) => replace(&fs::canonicalize(path).map_err(failed)?, bytes).map_err(failed),
         Err(_) => {
-            fs::create_dir_all(folder_of(path)).with_context(failed)?;
-            replace(path, bytes).with_context(failed)
+            fs::create_dir_all(folder_of(path)).map_err(failed)?;
+            replace(path, bytes).map_err(failed)
         }
     }
+}
+
+/// Renaming over a file would not ask for its permission.
+fn read_only(path: &Path) -> String {
+    format!("{} is write-protected; choose another name, or make it writable", path.display())
 }
 
 fn write_directly(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -92,6 +98,7 @@ pub fn check_output(path: &Path) -> anyhow::Result<()> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => bail!("{} is a folder, expected a file name", path.display()),
         Ok(found) if !found.is_file() => Ok(()),
+        Ok(found) if found.permissions().readonly() => bail!(read_only(path)),
         Ok(_) => check_writable(folder_of(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()))),
         Err(_) => {
             let folder = folder_of(path);
@@ -116,7 +123,7 @@ pub fn emit(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
 pub fn emit_json<T: Serialize>(value: &T) -> anyhow::Result<()> {
     let mut line = serde_json::to_string(value).context("a result cannot be written as JSON")?;
     line.push('\n');
-    emit(&line)
+    emit(line)
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -170,6 +177,11 @@ mod tests {
         assert!(check_writable(&file.join("below")).unwrap_err().to_string().contains("is not a folder"));
         assert!(check_output(folder.path()).unwrap_err().to_string().contains("is a folder"));
         assert!(check_output(&folder.path().join("none/a.csv")).unwrap_err().to_string().contains("does not exist"));
+        let mut permissions = fs::metadata(&file).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&file, permissions).unwrap();
+        assert!(check_output(&file).unwrap_err().to_string().contains("write-protected"));
+        assert!(write_atomically(&file, b"x").unwrap_err().to_string().contains("write-protected"));
         // Not even root can put files there.
         let error = format!("{:#}", check_writable(Path::new("/proc")).unwrap_err());
         assert!(error.contains("make it writable"), "{error}");

@@ -69,11 +69,11 @@ impl Methods {
         match self.name {
             Some(name) => {
                 let entry = lookup::method(&name)?;
-                if self.json { emit_json(&Described::from(entry))? } else { emit(&in_full(entry))? }
+                if self.json { emit_json(&Described::from(entry))? } else { emit(in_full(entry))? }
             }
             None => {
                 let all: Vec<Described> = mtl_methods::methods().iter().map(Described::from).collect();
-                if self.json { emit_json(&all)? } else { emit(&overview())? }
+                if self.json { emit_json(&all)? } else { emit(overview())? }
             }
         }
         Ok(ExitCode::SUCCESS)

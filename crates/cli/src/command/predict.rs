@@ -23,8 +23,8 @@ Examples:
   mtl predict --model model.json --data more.csv -o predictions.csv --json
   mtl predict --model model.json --data more.csv --task school_id --target score
 
-Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \\
-left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \\
+Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \
+left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \
 on standard error, or in the JSON object.";
 
 /// Arguments of `mtl predict`.
@@ -83,7 +83,8 @@ impl Predict {
         }
         let samples = self.samples(&model)?;
         let tasks = self.positions(&model, &samples)?;
-        let predicted = predict(&model, &samples, &tasks);
+        let rows = rows_by_task(&model, &tasks);
+        let predicted = predict(&model, &samples, &rows);
         if let Some(row) = predicted.iter().position(|v| !v.is_finite()) {
             let line = samples.lines[row];
             bail!(
@@ -91,7 +92,7 @@ impl Predict {
                 self.data.display()
             );
         }
-        let scores = judge(&model, &samples, &tasks, &predicted);
+        let scores = judge(&model, &samples, &rows, &predicted);
         self.write(&model, &samples, &predicted, scores)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -148,7 +149,7 @@ impl Predict {
         &self,
         model: &SavedModel,
         samples: &Samples,
-        predicted: &[f64],
+        predicted: &Array1<f64>,
         scores: Vec<TaskScores>,
     ) -> anyhow::Result<()> {
         let all = samples.tasks.iter().zip(predicted).enumerate();
@@ -172,22 +173,34 @@ impl Predict {
     }
 }
 
-fn predict(model: &SavedModel, samples: &Samples, tasks: &[usize]) -> Vec<f64> {
+/// Rows of each of the model's tasks.
+fn rows_by_task(model: &SavedModel, tasks: &[usize]) -> Vec<Vec<usize>> {
+    let mut rows = vec![Vec::new(); model.tasks.len()];
+    tasks.iter().enumerate().for_each(|(row, &t)| rows[t].push(row));
+    rows
+}
+
+fn predict(model: &SavedModel, samples: &Samples, rows: &[Vec<usize>]) -> Array1<f64> {
     let linear = model.model();
-    let one = |(row, &t): (usize, &usize)| linear.predict(t, &samples.x.select(Axis(0), &[row]))[0];
-    tasks.iter().enumerate().map(one).collect()
+    let mut predicted = Array1::zeros(samples.tasks.len());
+    for (t, rows) in rows.iter().enumerate() {
+        let values = linear.predict(t, &samples.x.select(Axis(0), rows));
+        rows.iter().zip(&values).for_each(|(&row, &value)| predicted[row] = value);
+    }
+    predicted
 }
 
 /// Measures of each task in the file, in the order of the model; none without a target.
-fn judge(model: &SavedModel, samples: &Samples, tasks: &[usize], predicted: &[f64]) -> Vec<TaskScores> {
+fn judge(model: &SavedModel, samples: &Samples, rows: &[Vec<usize>], predicted: &Array1<f64>) -> Vec<TaskScores> {
     let Some(y) = &samples.y else { return Vec::new() };
     let metrics = Metric::of_predictions(Regression);
-    let of_task = |(t, name): (usize, &String)| {
-        let rows: Vec<usize> = (0..tasks.len()).filter(|&row| tasks[row] == t).collect();
-        let predicted: Array1<f64> = rows.iter().map(|&row| predicted[row]).collect();
-        (!rows.is_empty()).then(|| TaskScores::of(name, &metrics, &y.select(Axis(0), &rows), &predicted))
-    };
-    model.tasks.iter().enumerate().filter_map(of_task).collect()
+    let tasks = model.tasks.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
+    tasks
+        .map(|(name, rows)| {
+            let part = |values: &Array1<f64>| values.select(Axis(0), rows);
+            TaskScores::of(name, &metrics, &part(y), &part(predicted))
+        })
+        .collect()
 }
 
 fn to_csv(predictions: &[Prediction]) -> anyhow::Result<Vec<u8>> {

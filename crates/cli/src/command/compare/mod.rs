@@ -31,12 +31,12 @@ Examples:
   mtl compare a b --dataset mine --metric nRMSE --lower-is-better --results all.csv \\
       --resampling overlapping --test-over-train 0.25
 
-Values are test scores of stored results (`mtl replicate` makes them), one a repeat, averaged over tasks. Two methods \\
-are paired where data, split, scaling and the rule that chose hyperparameters are the same; where there are several \\
-such protocols, the one whose scaling looks at training rows only and that has most repeats is taken, and the others \\
+Values are test scores of stored results (`mtl replicate` makes them), one a repeat, averaged over tasks. Two methods \
+are paired where data, split, scaling and the rule that chose hyperparameters are the same; where there are several \
+such protocols, the one whose scaling looks at training rows only and that has most repeats is taken, and the others \
 are listed.
 
-A results file has the columns method, dataset, repeat, metric and value. Methods that it does not have are looked for \\
+A results file has the columns method, dataset, repeat, metric and value. Methods that it does not have are looked for \
 in the store: equal repeat numbers must then mean equal splits.";
 
 /// Arguments of `mtl compare`.

@@ -19,7 +19,7 @@ Examples:
   mtl datasets verify
   mtl datasets verify parkinsons --cache /data/cache
 
-Each file's checksum is compared with the catalog's, and its values with the fingerprint there: rows, columns, missing \\
+Each file's checksum is compared with the catalog's, and its values with the fingerprint there: rows, columns, missing \
 cells and column sums. Exit status: 0 nothing is damaged, 2 a file is.";
 
 /// Arguments of `mtl datasets verify`.

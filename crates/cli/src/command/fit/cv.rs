@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{anyhow, bail};
+use anyhow::{Context, anyhow, bail};
 use mtl_core::{Metric, MultiTask, Seed, Split};
 use mtl_experiments::select;
 use mtl_experiments::study::{Select, Ties};
@@ -103,7 +103,8 @@ impl Plan {
 
     /// The measure at every point of a path on one fold.
     fn score(self, entry: &Entry, path: &[ParamSet], fold: &Fold, seed: &Seed) -> anyhow::Result<Vec<f64>> {
-        let fits = fold.train.fit_path(entry, path, seed)?;
+        let fits = fold.train.fit_path(entry, path, seed);
+        let fits = fits.with_context(|| format!("{} cannot be fitted to the rows of a fold", entry.info.name))?;
         let mean = |all: Vec<(Metric, f64)>| all.into_iter().find(|(m, _)| *m == self.metric).map_or(f64::NAN, |m| m.1);
         Ok(fits.iter().map(|fit| mean(means(&scores(&fit.model, &fold.valid)))).collect())
     }
