@@ -20,6 +20,7 @@ use mtl_report::Report;
 use crate::args::{DataArgs, StoreArgs};
 use crate::output::{check_writable, emit, write_atomically};
 use crate::progress::Bars;
+use crate::table::{Column, Table, count};
 use crate::workspace::Workspace;
 
 /// Exit status of a program that was interrupted, as shells expect it.
@@ -191,42 +192,42 @@ fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store)
 
 /// The plan: per study, data set and method the cells that are there and those that are missing.
 fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> String {
-    let mut lines = vec![format!(
-        "{:<18} {:<16} {:<10} {:>7} {:>7} {:>7}  about",
-        "study", "data set", "method", "repeats", "stored", "to run"
-    )];
+    use Column::{Left, Right};
+    let mut table = Table::new([
+        ("study", Left),
+        ("data set", Left),
+        ("method", Left),
+        ("repeats", Right),
+        ("cells stored", Right),
+        ("to run", Right),
+        ("about", Right),
+    ]);
     let mut total = Outlook::default();
     for (study, found) in studies {
         let units = units(study, found);
         for data in found {
             let Some(variant) = &data.variant else {
-                lines.push(format!("{:<18} {:<16} skipped: its files cannot be had here", study.id, data.label));
+                table.row([&study.id, &data.label, "skipped: its files cannot be had here"]);
                 continue;
             };
             for method in &study.methods {
                 let own = units.iter().filter(|u| u.dataset() == data.label && u.method.label == method.label);
                 let outlook: Outlook = own.map(|unit| unit.outlook(store)).sum();
-                lines.push(format!(
-                    "{:<18} {:<16} {:<10} {:>7} {:>7} {:>7}  {}",
-                    study.id,
-                    variant.spec.name,
-                    method.label,
-                    study.protocol.repeats,
-                    outlook.stored,
-                    outlook.missing,
+                table.row([
+                    study.id.clone(),
+                    variant.spec.name.clone(),
+                    method.label.clone(),
+                    study.protocol.repeats.to_string(),
+                    outlook.stored.to_string(),
+                    outlook.missing.to_string(),
                     rough(outlook.seconds / jobs as f64),
-                ));
+                ]);
                 total = total + outlook;
             }
         }
     }
-    lines.push(format!(
-        "{} cells stored, {} to run, about {} on {jobs} threads\n",
-        total.stored,
-        total.missing,
-        rough(total.seconds / jobs as f64)
-    ));
-    lines.join("\n")
+    let time = rough(total.seconds / jobs as f64);
+    format!("{table}\n{} stored, {} to run, about {time} on {}\n", count(total.stored, "cell"), total.missing, count(jobs, "thread"))
 }
 
 fn rough(seconds: f64) -> String {
