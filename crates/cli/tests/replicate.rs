@@ -1,0 +1,230 @@
+//! `mtl replicate` from data to report, as a user sees it: threads, interruptions, skipped data, failures, bad input.
+
+mod driver;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use driver::{Folder, Run};
+
+/// A workspace with one small paper.
+fn workspace() -> Folder {
+    let folder = Folder::new();
+    let to = folder.file("experiments/tiny");
+    std::fs::create_dir_all(&to).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
+        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+fn export(folder: &Folder, store: &str) -> String {
+    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn threads_and_interruptions_leave_no_trace() {
+    let folder = workspace();
+    folder.mtl("replicate tiny --offline --jobs 1 --store one").ok();
+    let reference = export(&folder, "one");
+    assert!(reference.lines().count() > 500, "{reference}");
+
+    folder.mtl("replicate tiny --offline --jobs 2 --store two --out elsewhere").ok();
+    assert_eq!(export(&folder, "two"), reference);
+
+    // Killed outright, again and again, each time a little later.
+    let total = files(&folder.file("one/records")).len();
+    let mut interrupted = 0;
+    for part in 1..4 {
+        let mut child = spawn(&folder, "replicate tiny --offline --jobs 2 --store three --out elsewhere");
+        let reached = wait_for(&folder.file("three/records"), part * total / 4, &mut child);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        interrupted += usize::from(reached < total);
+    }
+    assert!(interrupted > 0, "the run was over before it could be killed");
+    let resumed = folder.mtl("replicate tiny --offline --jobs 2 --store three --out elsewhere").ok();
+    assert!(!resumed.stdout.contains(" 0 run now"), "{resumed:?}");
+    assert_eq!(export(&folder, "three"), reference);
+}
+
+fn spawn(folder: &Folder, arguments: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtl"));
+    command.args(arguments.split_whitespace()).current_dir(folder.path());
+    command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// Waits until a folder holds so many files or the program has ended; gives their number.
+fn wait_for(folder: &Path, count: usize, child: &mut Child) -> usize {
+    let begin = Instant::now();
+    loop {
+        let found = files(folder).len();
+        if found >= count || child.try_wait().unwrap().is_some() {
+            return found;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(300), "no progress");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn control_c_ends_with_130_and_says_how_to_go_on() {
+    let folder = workspace();
+    let mut child = spawn(&folder, "replicate tiny --offline --jobs 1");
+    wait_for(&folder.file("store/records"), 3, &mut child);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("Run the same command to go on."), "{stderr}");
+    assert!(!folder.file("reports").exists(), "no report of half a run");
+}
+
+#[test]
+fn a_second_run_computes_nothing_and_writes_the_same() {
+    let folder = workspace();
+    let run = |arguments: &str| folder.mtl(arguments).ok().stdout;
+    let first = run("replicate tiny --profile smoke --offline");
+    assert!(first.contains("1 supported") || first.contains("1 contradicted") || first.contains("1 inconclusive"));
+    let contents = || -> Vec<_> {
+        let all = [files(&folder.file("reports")), files(&folder.file("figures"))].concat();
+        all.into_iter().map(|f| (f.clone(), std::fs::read(f).unwrap())).collect()
+    };
+    let before = contents();
+    let names: Vec<String> = before.iter().map(|(f, _)| f.file_name().unwrap().to_string_lossy().into()).collect();
+    for expected in ["index.html", "index.md", "table1.csv", "table1.tex", "fig1-weights.png", "table1-published.svg"] {
+        assert!(names.iter().any(|n| n == expected), "no {expected} in {names:?}");
+    }
+    let second = run("replicate tiny --profile smoke --offline --jobs 3");
+    assert!(second.contains(" 0 run now"), "{second}");
+    assert_eq!(contents(), before);
+    run("report tiny --profile smoke --offline");
+    assert_eq!(contents(), before);
+}
+
+#[test]
+fn data_that_cannot_be_had_are_skipped_by_name() {
+    let folder = workspace();
+    let run = folder.mtl("replicate tiny --profile smoke --only table1 --offline").ok();
+    assert!(run.stdout.contains("Parkinsons was skipped: no copy of `parkinsons_updated.data`"), "{run:?}");
+    assert!(run.stdout.contains("mtl datasets fetch parkinsons"), "{run:?}");
+    let page = folder.read("reports/tiny/index.md");
+    assert!(page.contains("> Parkinsons was skipped"), "{page}");
+    let cells = folder.read("reports/tiny/tables/table1-cells.csv");
+    let line = cells.lines().find(|l| l.starts_with("Parkinsons,nMSE,GL")).unwrap();
+    assert!(line.contains("[not run]") && line.contains("the data could not be had"), "{line}");
+    let line = cells.lines().find(|l| l.starts_with("Groups,nMSE,SSMTL_m")).unwrap();
+    assert!(line.contains("[not comparable]") && line.contains("coarser grid"), "{line}");
+}
+
+#[test]
+fn failures_are_recorded_reported_and_can_be_run_again() {
+    let folder = workspace();
+    let run = folder.mtl("replicate tiny --profile smoke --only table1 --offline --limit 0");
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stdout.contains("FAILED SSMTL_m on Groups"), "{run:?}");
+    assert!(folder.read("reports/tiny/index.md").contains("cells that failed"));
+    let again = folder.mtl("replicate tiny --profile smoke --only table1 --offline");
+    assert_eq!(again.code, 1, "a failure is a result: {again:?}");
+    folder.mtl("replicate tiny --profile smoke --only table1 --offline --force ols,GL,MeTaG,SSMTL_m").ok();
+}
+
+#[test]
+fn a_plan_shows_cells_and_time_and_runs_nothing() {
+    let folder = workspace();
+    let run = folder.mtl("replicate tiny --offline --list").ok();
+    assert!(run.stdout.contains("fig1") && run.stdout.contains(" to run, about "), "{run:?}");
+    assert!(run.stdout.contains("skipped"), "{run:?}");
+    assert_eq!(folder.names(), ["experiments"]);
+}
+
+#[test]
+fn exports_agree_with_one_another() {
+    let folder = workspace();
+    folder.mtl("replicate tiny --profile smoke --only fig1 --offline").ok();
+    let csv = export(&folder, "store");
+    let jsonl = folder.mtl("export --no-timings --format jsonl").ok().stdout;
+    assert_eq!(csv.lines().count(), jsonl.lines().count() + 1);
+    let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+    let value = header.iter().position(|c| *c == "objective").unwrap();
+    let first: serde_json::Value = serde_json::from_str(jsonl.lines().next().unwrap()).unwrap();
+    let row = csv::Reader::from_reader(csv.as_bytes()).records().next().unwrap().unwrap();
+    assert_eq!(row[value].parse::<f64>().unwrap(), first["objective"].as_f64().unwrap());
+    folder.mtl("export --format parquet -o all.parquet").ok();
+    let parquet = std::fs::read(folder.file("all.parquet")).unwrap();
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+    assert!(folder.mtl("export").ok().stdout.lines().next().unwrap().ends_with("seconds,finished,software,cpu"));
+}
+
+/// Changes a file of the workspace.
+fn edit(folder: &Folder, file: &str, from: &str, to: &str) {
+    let text = folder.read(file);
+    assert!(text.contains(from), "{from} is not in {file}");
+    folder.write(file, &text.replacen(from, to, 1));
+}
+
+#[test]
+fn bad_input_is_refused_before_anything_runs() {
+    let cases: [(&str, &str, &str, &[&str]); 6] = [
+        ("table1.yaml", "repeats: 3", "repeat: 3", &["table1.yaml:", "repeat"]),
+        ("table1.yaml", "[OLS, GL,", "[OLS, LG,", &["table1.yaml:13:", "unknown method label", "`LG`", "GL"]),
+        ("methods.yaml", "l21", "l12", &["methods.yaml:2:", "unknown method `l12`", "l21"]),
+        ("methods.yaml", "{gamma: \"log", "{gama: \"log", &["methods.yaml:2:", "`gama`", "gamma"]),
+        ("methods.yaml", "[0.1, 1, 10]", "[-0.1, 1]", &["methods.yaml:3:", "gamma", "-0.1"]),
+        ("table1.yaml", "synthetic-gl", "synthetic-lg", &["table1.yaml:", "synthetic-lg", "synthetic-gl"]),
+    ];
+    for (file, from, to, words) in cases {
+        let folder = workspace();
+        edit(&folder, &format!("experiments/tiny/{file}"), from, to);
+        folder.mtl("replicate tiny --offline").refused(words);
+        assert_eq!(folder.names(), ["experiments"], "nothing is written");
+    }
+}
+
+#[test]
+fn wrong_arguments_say_what_is_valid() {
+    let folder = workspace();
+    folder.mtl("replicate tinny --offline").refused(&["unknown paper `tinny`", "tiny"]);
+    folder.mtl("replicate tiny --only table9 --offline").refused(&["table9", "table1-raw"]);
+    folder.mtl("replicate tiny --offline --limit -1").refused(&["--limit"]);
+    folder.mtl("replicate tiny --only fig1 --offline --force lassoo").refused(&["lassoo", "lasso"]);
+    let outside = Folder::new();
+    outside.mtl("replicate tiny").refused(&["no workspace found"]);
+}
+
+#[test]
+fn places_that_cannot_be_written_are_refused_first() {
+    let folder = workspace();
+    folder.write("file", "");
+    let begun = |run: Run| run.refused(&["file"]);
+    begun(folder.mtl("replicate tiny --offline --store file"));
+    begun(folder.mtl("replicate tiny --offline --out file"));
+    if cfg!(target_os = "linux") {
+        folder.mtl("replicate tiny --offline --out /proc").refused(&["/proc", "choose another folder"]);
+    }
+    assert!(!folder.file("store").exists());
+}
+
+#[test]
+fn a_damaged_copy_is_an_error_that_says_how_to_mend_it() {
+    let folder = workspace();
+    std::fs::create_dir_all(folder.file("mirror/parkinsons")).unwrap();
+    folder.write("mirror/parkinsons/parkinsons_updated.data", "subject#,age\n1,72\n");
+    let run = folder.mtl("replicate tiny --only table1 --offline --mirror mirror");
+    run.refused(&["parkinsons_updated.data", "wrong checksum", "mirror", "mtl datasets fetch parkinsons"]);
+    assert!(!folder.file("store").exists() && !folder.file("reports").exists());
+}
