@@ -3,6 +3,7 @@
 use plotters::prelude::*;
 
 use super::{Align, Canvas, Chart, ChartError, GREY, PALETTE, label, ticks};
+use crate::document::number;
 
 /// A value with its interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -50,6 +51,9 @@ pub struct Intervals {
     pub columns: usize,
 }
 
+/// How many times farther than usual a row has to reach to be left out of the range.
+const FAR: f64 = 4.0;
+
 const WIDTH: f64 = 330.0;
 const NAMES: f64 = 78.0;
 const TOP: f64 = 30.0;
@@ -90,14 +94,23 @@ impl Chart for Intervals {
 }
 
 impl Panel {
-    /// Smallest and largest value shown, with some room.
+    /// Smallest and largest value shown, with some room. A row that reaches far beyond the others does not count: it
+    /// would squeeze them into a line. Its marks are shown as numbers at the edge.
     fn range(&self) -> (f64, f64) {
-        let marks = self.series.iter().flat_map(|s| s.marks.iter().flatten());
-        let ends = marks.flat_map(|m| [m.low, m.high, m.value]).chain(self.reference);
-        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-        if low > high {
+        let marks = |r: usize| self.series.iter().filter_map(move |s| s.marks.get(r).copied().flatten());
+        let mut values: Vec<f64> = (0..self.rows.len()).flat_map(|r| marks(r).map(|m| m.value)).collect();
+        if values.is_empty() {
             return (0.0, 1.0);
         }
+        let centre = self.reference.unwrap_or_else(|| median(&mut values));
+        let reach = |r: usize| {
+            marks(r).flat_map(|m| [m.low, m.high, m.value]).map(|v| (v - centre).abs()).fold(0.0_f64, f64::max)
+        };
+        let mut reaches: Vec<f64> = (0..self.rows.len()).filter(|r| marks(*r).next().is_some()).map(reach).collect();
+        let bound = FAR * median(&mut reaches);
+        let near = (0..self.rows.len()).filter(|r| reach(*r) <= bound).flat_map(marks);
+        let ends = near.flat_map(|m| [m.low, m.high, m.value]).chain(self.reference);
+        let (low, high) = ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
         let room = (0.06 * (high - low)).max(1e-3 * high.abs().max(low.abs())).max(1e-9);
         (low - room, high + room)
     }
@@ -124,10 +137,17 @@ impl Panel {
             for (s, (series, colour)) in self.series.iter().zip(PALETTE).enumerate() {
                 let Some(Some(m)) = series.marks.get(r) else { continue };
                 let y = middle + (s as f64 - (present - 1.0) / 2.0) * (ROW - 6.0) / present;
-                if m.high > m.low {
-                    canvas.line(&[(x(m.low), y), (x(m.high), y)], 1.4, colour)?;
+                let (from, to) = (m.low.clamp(low, high), m.high.clamp(low, high));
+                if to > from {
+                    canvas.line(&[(x(from), y), (x(to), y)], 1.4, colour)?;
                 }
-                mark(canvas, x(m.value), y, m.hollow, colour)?;
+                if m.value > high {
+                    canvas.text(&format!("{} >", number(m.value)), right - 4.0, y, 10.0, Align::Right, colour)?;
+                } else if m.value < low {
+                    canvas.text(&format!("< {}", number(m.value)), left + 4.0, y, 10.0, Align::Left, colour)?;
+                } else {
+                    mark(canvas, x(m.value), y, m.hollow, colour)?;
+                }
             }
         }
         canvas.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], 0.8, GREY)
@@ -147,5 +167,36 @@ fn mark<DB: DrawingBackend>(
         canvas.polygon(&[(x - r, y), (x, y - r), (x + r, y), (x, y + r)], WHITE, colour)
     } else {
         canvas.dot(x, y, 3.6, colour)
+    }
+}
+
+/// The upper median of values that are there.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn panel(values: &[f64]) -> Panel {
+        let mark = |v: &f64| Some(Mark { value: *v, low: v - 0.1, high: v + 0.1, hollow: false });
+        Panel {
+            title: String::new(),
+            rows: values.iter().map(f64::to_string).collect(),
+            series: vec![Series { name: String::new(), marks: values.iter().map(mark).collect() }],
+            axis: String::new(),
+            reference: None,
+        }
+    }
+
+    #[test]
+    fn a_far_row_does_not_squeeze_the_others() {
+        let (low, high) = panel(&[1.0, 1.1, 0.9, 1.2, 9.0]).range();
+        assert!(low < 0.8 && (1.3..2.0).contains(&high), "{low} {high}");
+        let (low, high) = panel(&[1.0, 1.1, 0.9, 1.2, 1.6]).range();
+        assert!(low < 0.8 && high > 1.7, "{low} {high}");
+        assert_eq!(panel(&[]).range(), (0.0, 1.0));
     }
 }

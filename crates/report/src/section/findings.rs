@@ -73,7 +73,8 @@ fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Resul
         finding.title, finding.a.value, finding.b.value
     );
     let chart = chart(finding, a, &rows);
-    blocks.push(source.figure(&finding.a.value, slug(&["finding", &finding.id]), caption, &chart)?);
+    let studies = format!("{},{}", finding.a.value, finding.b.value);
+    blocks.push(source.figure(&studies, slug(&["finding", &finding.id]), caption, &chart)?);
     blocks.push(table(finding, a, &rows).folded());
     Ok(blocks)
 }

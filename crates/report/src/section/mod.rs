@@ -35,15 +35,12 @@ pub struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// What regenerates a study.
-    fn command(&self, study: &str) -> String {
-        let profile = self.studies.iter().find(|r| r.study.id == study).map_or("quick", |r| r.study.profile.name());
-        format!("mtl replicate {} --profile {profile} --only {study}", self.paper.slug)
-    }
-
-    fn figure(&self, study: &str, id: String, caption: String, chart: &impl Chart) -> Result<Block, ChartError> {
+    /// A chart with the command that regenerates it: that of the studies it shows, separated by commas.
+    fn figure(&self, studies: &str, id: String, caption: String, chart: &impl Chart) -> Result<Block, ChartError> {
         let (svg, png) = (svg(chart)?, png(chart)?);
-        Ok(Block::Figure { figure: Figure { id, caption, svg, png, command: self.command(study) } })
+        let profile = self.studies.first().map_or("quick", |r| r.study.profile.name());
+        let command = format!("mtl replicate {} --profile {profile} --only {studies}", self.paper.slug);
+        Ok(Block::Figure { figure: Figure { id, caption, svg, png, command } })
     }
 }
 
