@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use mtl_core::Metric;
+use mtl_core::{Fractions, Metric};
 use mtl_data::{Catalog, DatasetSpec};
 use mtl_methods::Entry;
 
@@ -115,12 +115,17 @@ impl Paper {
         let published = Published::load(&source("published")?)?;
         let methods = Methods::load(source("methods")?)?;
         let listed: Vec<&str> = about.studies.iter().map(|s| s.value.as_str()).collect();
+        distinct(&about_file, "study", &about.studies)?;
+        if let Some(reserved) = about.studies.iter().find(|s| RESERVED.contains(&s.value.as_str())) {
+            return Err(about_file.error(reserved, format!("{}.yaml is no study", reserved.value)));
+        }
         for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             let name = file.path();
             let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if name.extension().is_some_and(|e| e == "yaml") && !RESERVED.contains(&&*stem) && !listed.contains(&&*stem)
             {
-                return Err(about_file.whole(format!("`studies` does not list {stem}.yaml, which is in this folder")));
+                let message = format!("`studies` does not list {stem}.yaml, which is in this folder");
+                return Err(about_file.error_below(&["studies"], message));
             }
         }
         let studies = about
@@ -155,6 +160,16 @@ fn known<'a>(
     Err(source.error(name, unknown(kind, &name.value, valid)))
 }
 
+/// Refuses a name that is listed twice.
+fn distinct(source: &Source, kind: &str, names: &[Spanned<String>]) -> Result<(), YamlError> {
+    for (i, name) in names.iter().enumerate() {
+        if names[..i].iter().any(|before| before.value == name.value) {
+            return Err(source.error(name, format!("{kind} `{}` is listed twice", name.value)));
+        }
+    }
+    Ok(())
+}
+
 /// `methods.yaml`.
 struct Methods {
     source: Source,
@@ -184,10 +199,15 @@ impl Study {
         catalog: &Catalog,
     ) -> Result<Self, YamlError> {
         let file: StudyFile = source.parse()?;
+        let lists = [("methods", file.methods.len()), ("data", file.data.len()), ("metrics", file.metrics.len())];
+        if let Some((empty, _)) = lists.iter().find(|(_, length)| *length == 0) {
+            return Err(source.error_below(&[empty], format!("`{empty}` is an empty list")));
+        }
+        distinct(&source, "method", &file.methods)?;
         let labels: Vec<&str> = methods.uses.keys().map(String::as_str).collect();
         let mut uses = Vec::new();
         for label in &file.methods {
-            let kind = format!("method label of {}", methods.source.path.display());
+            let kind = format!("method label of {}", methods.source.name());
             known(&source, &kind, label, labels.iter().copied())?;
             uses.extend(methods.uses.get(&label.value).cloned());
         }
@@ -208,25 +228,36 @@ impl Study {
             if entry.rows == Some(0) {
                 return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
             }
+            if data.iter().any(|d: &DataUse| d.label == entry.label) {
+                return Err(source.error(&entry.dataset, format!("the label `{}` is used twice", entry.label)));
+            }
             data.push(DataUse { label: entry.label, variants, rows: entry.rows, not_comparable: entry.not_comparable });
         }
         if let Show::Recovery(maps) = &file.show {
             for (dataset, method) in &maps.standard {
                 if !data.iter().any(|d| d.label == *dataset) {
                     let valid = data.iter().map(|d| d.label.as_str());
-                    return Err(source.whole(unknown("data set in `standard`", dataset, valid)));
+                    let message = unknown("data set in `standard`", dataset, valid);
+                    return Err(source.error_below(&["standard", dataset], message));
                 }
                 if !uses.iter().any(|m| m.label == *method) {
                     let valid = uses.iter().map(|m| m.label.as_str());
-                    return Err(source.whole(unknown("method in `standard`", method, valid)));
+                    let message = unknown("method in `standard`", method, valid);
+                    return Err(source.error_below(&["standard", dataset, method], message));
                 }
             }
         }
         let protocol = file.protocol;
         if protocol.repeats == 0 {
-            return Err(source.whole("`repeats` is 0, expected at least 1"));
+            return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
         }
-        protocol.split.sizes(1_000_000).map_err(|message| source.whole(format!("`split`: {message}")))?;
+        let Fractions { train, valid, test } = protocol.split;
+        let split = match protocol.split.sizes(1_000_000) {
+            Err(message) => Err(message),
+            Ok(_) if train.min(valid).min(test) > 0.0 => Ok(()),
+            Ok(_) => Err(format!("{train}/{valid}/{test}: every part needs a fraction above 0")),
+        };
+        split.map_err(|message| source.error_below(&["protocol", "split"], format!("`split`: {message}")))?;
         let study = Self {
             id: id.into(),
             title: file.title,
@@ -265,7 +296,8 @@ impl Study {
         let Some(narrowing) = self.narrowings.get(&profile) else { return Ok(study) };
         if let Some(repeats) = narrowing.repeats {
             if repeats == 0 {
-                return Err(self.source_file.whole(format!("profile {}: `repeats` is 0", profile.name())));
+                let message = format!("profile {}: `repeats` is 0, expected at least 1", profile.name());
+                return Err(self.source_file.error_below(&["profiles", profile.name(), "repeats"], message));
             }
             study.protocol.repeats = repeats.min(self.protocol.repeats);
         }
@@ -273,7 +305,7 @@ impl Study {
             let Some(used) = study.methods.iter_mut().find(|m| m.label == *label) else {
                 let valid = self.methods.iter().map(|m| m.label.as_str());
                 let message = unknown(&format!("method in profile {}", profile.name()), label, valid);
-                return Err(self.source_file.whole(message));
+                return Err(self.source_file.error_below(&["profiles", profile.name(), "params", label], message));
             };
             used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
         }

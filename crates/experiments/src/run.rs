@@ -80,14 +80,16 @@ impl Runner<'_> {
     /// The record of a cell; `None` if it was interrupted.
     fn record(&self, cell: &Cell, preparations: &Preparations<'_>) -> Result<Option<Record>, StoreError> {
         let started = Instant::now();
-        let outcome = match preparations.get(&cell.key) {
-            Err(reason) => Outcome::Failed(reason),
-            Ok(prepared) => match self.fit(cell, &prepared) {
-                Ok(fits) => self.evaluate(cell, &prepared, fits)?,
-                Err(None) => return Ok(None),
-                Err(Some(reason)) => Outcome::Failed(reason),
-            },
+        // Whatever panics in a cell is that cell's failure, data and measures included.
+        let outcome = match catch_unwind(AssertUnwindSafe(|| self.outcome(cell, preparations))) {
+            Ok(outcome) => outcome?,
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+                Some(Outcome::Failed(format!("panic: {text}")))
+            }
         };
+        let Some(outcome) = outcome else { return Ok(None) };
         let seeds = [("split", cell.key.split_seed()), ("data", cell.key.data_seed())];
         let circumstances = Circumstances {
             seconds: started.elapsed().as_secs_f64(),
@@ -99,21 +101,22 @@ impl Runner<'_> {
         Ok(Some(Record { key: cell.key.clone(), outcome, circumstances }))
     }
 
-    /// Fits the path. `Err(None)` means interrupted.
-    fn fit(&self, cell: &Cell, prepared: &Prepared) -> Result<Vec<Fitted>, Option<String>> {
+    /// What comes out of a cell; `None` if it was interrupted.
+    fn outcome(&self, cell: &Cell, preparations: &Preparations<'_>) -> Result<Option<Outcome>, StoreError> {
+        if cell.path.is_empty() {
+            return Ok(Some(Outcome::Failed("no point of the grid meets its conditions on these data".into())));
+        }
+        let prepared = match preparations.get(&cell.key) {
+            Ok(prepared) => prepared,
+            Err(reason) => return Ok(Some(Outcome::Failed(reason))),
+        };
         let seed = cell.key.split_seed().stream("init");
-        let deadline = self.limit.map(|limit| Instant::now() + limit);
+        let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
         let context = Context::until(seed, Arc::clone(&self.stop), deadline);
-        let fit = || cell.entry.fit_path(&prepared.problem, &cell.path, &context);
-        match catch_unwind(AssertUnwindSafe(fit)) {
-            Ok(Ok(fits)) => Ok(fits),
-            Ok(Err(FitError::Solver(SolverError::Interrupted))) => Err(None),
-            Ok(Err(error)) => Err(Some(error.to_string())),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-                Err(Some(format!("the method panicked: {text}")))
-            }
+        match cell.entry.fit_path(&prepared.problem, &cell.path, &context) {
+            Ok(fits) => self.evaluate(cell, &prepared, fits).map(Some),
+            Err(FitError::Solver(SolverError::Interrupted)) => Ok(None),
+            Err(error) => Ok(Some(Outcome::Failed(error.to_string()))),
         }
     }
 

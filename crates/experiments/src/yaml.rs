@@ -62,6 +62,11 @@ impl Source {
         Ok(Self { path: path.to_owned(), text })
     }
 
+    /// Name of the file, without its folder.
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Parses the whole file.
     ///
     /// # Errors
@@ -72,14 +77,29 @@ impl Source {
             let (line, column) = error.location().map_or((0, 0), |at| (at.line() as usize, at.column() as usize));
             // The position is shown in front already.
             let message = error.to_string();
-            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-            self.error_at(line, column, message)
+            let message = message.split(" at line ").next().unwrap_or_default();
+            self.error_at(line, column, in_plain_words(message))
         })
     }
 
     /// An error about a value that parsed but means nothing.
     pub fn error<T>(&self, at: &Spanned<T>, message: impl Into<String>) -> YamlError {
         self.error_at(at.referenced.line() as usize, at.referenced.column() as usize, message.into())
+    }
+
+    /// An error about a value that carries no position: it is looked for by the words that lead to it, each after the
+    /// one before, comments aside.
+    pub fn error_below(&self, words: &[&str], message: impl Into<String>) -> YamlError {
+        let (mut found, mut from) = ((0, 0), (0, 0));
+        for word in words {
+            let lines = self.text.lines().enumerate().skip(from.0);
+            let start = |i: usize| if i == from.0 { from.1 } else { 0 };
+            let next = lines.into_iter().find_map(|(i, line)| Some((i, position(line, word, start(i))?)));
+            let Some((line, column)) = next else { break };
+            from = (line, column + word.len());
+            found = (line + 1, self.text.lines().nth(line).map_or(0, |l| l[..column].chars().count()) + 1);
+        }
+        self.error_at(found.0, found.1, message.into())
     }
 
     /// An error about the file as a whole.
@@ -90,6 +110,30 @@ impl Source {
     fn error_at(&self, line: usize, column: usize, message: String) -> YamlError {
         let excerpt = line.checked_sub(1).and_then(|l| self.text.lines().nth(l)).unwrap_or_default().to_owned();
         YamlError { path: self.path.clone(), line, column, message, excerpt }
+    }
+}
+
+/// Where a word stands by itself in a line, counted in bytes.
+fn position(line: &str, word: &str, from: usize) -> Option<usize> {
+    let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    let content = line.split(" #").next().filter(|l| !l.trim_start().starts_with('#'))?;
+    let mut found = content.get(from..)?.match_indices(word).map(|(i, _)| i + from);
+    found.find(|&i| !content[..i].ends_with(inside) && !content[i + word.len()..].starts_with(inside))
+}
+
+/// The parser's messages that speak of Rust or of the parser itself.
+fn in_plain_words(message: &str) -> String {
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
+        return format!("`{}` is given twice", key.split(", set ").next().unwrap_or(key));
+    }
+    if let Some(number) = message.strip_prefix("non-finite float ") {
+        return format!("{}, expected a finite number", number.split(" rejected ").next().unwrap_or(number));
+    }
+    match message {
+        "invalid u16" | "invalid u32" | "invalid u64" | "invalid usize" => "expected a whole number >= 0".into(),
+        "invalid floating point" => "expected a number".into(),
+        "expected string scalar" => "expected text".into(),
+        other => other.into(),
     }
 }
 

@@ -8,22 +8,70 @@
 //!
 //! `where: ["k < min(p, m)"]` drops points; `p` and `m` are the numbers of features and tasks.
 
+mod condition;
+
 use std::collections::BTreeMap;
+use std::fmt;
 
 use indexmap::IndexMap;
 use mtl_methods::{Entry, ParamSet, ParamSpec, ParamValue};
-use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::yaml::{Source, Spanned, YamlError, unknown};
+use condition::Condition;
 
 /// A parameter's value in YAML.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum GridValue {
     /// A scalar, or an expression in a string.
     One(ParamValue),
     /// Several values.
     Many(Vec<ParamValue>),
+}
+
+const EXPECTED: &str = "a value, a list of values, log10(a, b, n), or \"= other\"";
+
+/// By hand, so that what fits nowhere is answered with what would.
+impl<'de> Deserialize<'de> for GridValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Grids;
+        impl<'de> Visitor<'de> for Grids {
+            type Value = GridValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(EXPECTED)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<GridValue, E> {
+                Ok(GridValue::One(ParamValue::Flag(value)))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<GridValue, E> {
+                Ok(GridValue::One(ParamValue::Count(value)))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<GridValue, E> {
+                let number = ParamValue::Number(value as f64);
+                Ok(GridValue::One(u64::try_from(value).map_or(number, ParamValue::Count)))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<GridValue, E> {
+                Ok(GridValue::One(ParamValue::Number(value)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<GridValue, E> {
+                Ok(GridValue::One(ParamValue::Choice(text.to_owned())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, values: A) -> Result<GridValue, A::Error> {
+                let values = Vec::deserialize(SeqAccessDeserializer::new(values)).map(GridValue::Many);
+                values.map_err(|_| A::Error::custom(format!("in a list every element is a value; expected {EXPECTED}")))
+            }
+        }
+        deserializer.deserialize_any(Grids)
+    }
 }
 
 /// What a parameter does in a grid.
@@ -52,30 +100,46 @@ impl Grid {
         entry: &Entry,
         source: &Source,
     ) -> Result<Self, YamlError> {
-        let mut axes = IndexMap::new();
-        for (name, value) in values {
-            let spec = entry.params.iter().find(|s| s.name == name);
-            let axis = match spec {
-                Some(spec) => axis(spec, &value.value),
-                None => Err(unknown(
-                    &format!("parameter of {}", entry.info.name),
-                    name,
-                    entry.params.iter().map(|s| s.name),
-                )),
+        let empty = Self { axes: IndexMap::new(), conditions: Vec::new() };
+        empty.narrowed(values, entry, source)?.with(conditions, source)
+    }
+
+    /// Checks the ties of the values just read: each to a parameter with values of its own, all of which fit.
+    fn checked(
+        self,
+        values: &IndexMap<String, Spanned<GridValue>>,
+        entry: &Entry,
+        source: &Source,
+    ) -> Result<Self, YamlError> {
+        for (name, axis) in &self.axes {
+            let Axis::TiedTo(other) = axis else { continue };
+            let own = match self.axes.get(other) {
+                Some(Axis::Fixed(value)) => Ok(std::slice::from_ref(value)),
+                Some(Axis::Values(values)) => Ok(values.as_slice()),
+                Some(Axis::TiedTo(_)) | None => {
+                    let untied = self.axes.iter().filter(|(_, axis)| !matches!(axis, Axis::TiedTo(_)));
+                    let untied: Vec<&str> = untied.map(|(name, _)| name.as_str()).collect();
+                    let choices = if untied.is_empty() { "none".into() } else { untied.join(", ") };
+                    Err(format!("`{name}` is tied to `{other}`, which has no values of its own here; valid: {choices}"))
+                }
             };
-            axes.insert(name.clone(), axis.map_err(|message| source.error(value, message))?);
-        }
-        for (name, value) in values {
-            if let Some(Axis::TiedTo(other)) = axes.get(name)
-                && !matches!(axes.get(other), Some(Axis::Fixed(_) | Axis::Values(_)))
-            {
-                let message = format!("`{name}` is tied to `{other}`, which has no values of its own here");
-                return Err(source.error(value, message));
+            let Some(spec) = entry.params.iter().find(|s| s.name == name) else { continue };
+            let fits = own.and_then(|own| own.iter().try_for_each(|v| spec.check(v).map(drop)));
+            if let Err(message) = fits {
+                // A tie that was there before fails by the values that are new.
+                let at = values.get(name).or_else(|| values.get(other));
+                return Err(at.map_or_else(|| source.whole(&message), |at| source.error(at, &message)));
             }
         }
-        let parse = |c: &Spanned<String>| Condition::parse(&c.value, &axes).map_err(|message| source.error(c, message));
-        let conditions = conditions.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { axes, conditions })
+        Ok(self)
+    }
+
+    fn with(mut self, conditions: &[Spanned<String>], source: &Source) -> Result<Self, YamlError> {
+        for text in conditions {
+            let condition = Condition::parse(&text.value, &self.axes).map_err(|message| source.error(text, message))?;
+            self.conditions.push(condition);
+        }
+        Ok(self)
     }
 
     /// The same grid with some parameters' values replaced.
@@ -89,8 +153,10 @@ impl Grid {
         source: &Source,
     ) -> Result<Self, YamlError> {
         let mut grid = self.clone();
-        grid.axes.extend(Self::parse(values, &[], entry, source)?.axes);
-        Ok(grid)
+        for (name, value) in values {
+            grid.axes.insert(name.clone(), Axis::parse(name, value, entry, source)?);
+        }
+        grid.checked(values, entry, source)
     }
 
     /// Names of the parameters that it gives values.
@@ -133,7 +199,7 @@ impl Grid {
         let walked = entry.params.iter().find(|s| s.walk).map(|s| s.name);
         let mut paths: Vec<(BTreeMap<String, ParamValue>, Vec<ParamSet>)> = Vec::new();
         for point in points {
-            // Values were checked when the grid was parsed.
+            // Values were checked when the grid was parsed, tied ones included.
             let Ok(set) = ParamSet::new(&entry.params, &point) else { continue };
             let mut rest = point;
             rest.retain(|name, _| Some(name.as_str()) != walked);
@@ -150,33 +216,48 @@ impl Grid {
     }
 }
 
-fn axis(spec: &ParamSpec, value: &GridValue) -> Result<Axis, String> {
-    let check = |values: &[ParamValue]| values.iter().map(|v| spec.check(v)).collect::<Result<Vec<_>, _>>();
-    match value {
-        GridValue::Many(values) if values.is_empty() => Err(format!("`{}` has an empty list of values", spec.name)),
-        GridValue::Many(values) => Ok(Axis::Values(check(values)?)),
-        GridValue::One(ParamValue::Choice(text)) => {
-            if let Some(other) = text.strip_prefix('=') {
-                return Ok(Axis::TiedTo(other.trim().to_owned()));
+impl Axis {
+    fn parse(name: &str, value: &Spanned<GridValue>, entry: &Entry, source: &Source) -> Result<Self, YamlError> {
+        let axis = match entry.params.iter().find(|s| s.name == name) {
+            Some(spec) => Self::of(spec, &value.value),
+            None => {
+                let kind = format!("parameter of {}", entry.info.name);
+                Err(unknown(&kind, name, entry.params.iter().map(|s| s.name)))
             }
-            if let Some(arguments) = text.strip_prefix("log10(").and_then(|t| t.strip_suffix(')')) {
-                return Ok(Axis::Values(check(&powers_of_ten(arguments)?)?));
+        };
+        axis.map_err(|message| source.error(value, message))
+    }
+
+    fn of(spec: &ParamSpec, value: &GridValue) -> Result<Self, String> {
+        let check = |values: &[ParamValue]| values.iter().map(|v| spec.check(v)).collect::<Result<Vec<_>, _>>();
+        match value {
+            GridValue::Many(values) if values.is_empty() => Err(format!("`{}` has an empty list of values", spec.name)),
+            GridValue::Many(values) => Ok(Self::Values(check(values)?)),
+            GridValue::One(ParamValue::Choice(text)) => {
+                if let Some(other) = text.strip_prefix('=') {
+                    return Ok(Self::TiedTo(other.trim().to_owned()));
+                }
+                if let Some(arguments) = text.strip_prefix("log10(").and_then(|t| t.strip_suffix(')')) {
+                    return Ok(Self::Values(check(&powers_of_ten(arguments)?)?));
+                }
+                Ok(Self::Fixed(spec.check(&ParamValue::Choice(text.clone()))?))
             }
-            Ok(Axis::Fixed(spec.check(&ParamValue::Choice(text.clone()))?))
+            GridValue::One(value) => Ok(Self::Fixed(spec.check(value)?)),
         }
-        GridValue::One(value) => Ok(Axis::Fixed(spec.check(value)?)),
     }
 }
 
 /// `a, b, n`: `n` values from `10^a` to `10^b`, evenly spaced in the exponent. Whole exponents give exact decimals.
 fn powers_of_ten(arguments: &str) -> Result<Vec<ParamValue>, String> {
-    let usage = || format!("log10({arguments}): expected log10(first exponent, last exponent, number of values)");
+    let usage = || {
+        format!("log10({arguments}): expected log10(first exponent, last exponent, number of values from 2 to 1000)")
+    };
     let parts: Vec<&str> = arguments.split(',').map(str::trim).collect();
     let [first, last, count] = parts[..] else { return Err(usage()) };
     let (Ok(first), Ok(last), Ok(count)) = (first.parse::<f64>(), last.parse::<f64>(), count.parse::<usize>()) else {
         return Err(usage());
     };
-    if count < 2 {
+    if !(2..=1000).contains(&count) || !first.is_finite() || !last.is_finite() {
         return Err(usage());
     }
     let exponent = |i: usize| first + (last - first) * i as f64 / (count - 1) as f64;
@@ -184,76 +265,6 @@ fn powers_of_ten(arguments: &str) -> Result<Vec<ParamValue>, String> {
     let power =
         |e: f64| if e.fract() == 0.0 { format!("1e{e}").parse().unwrap_or(10.0_f64.powf(e)) } else { 10.0_f64.powf(e) };
     Ok((0..count).map(|i| ParamValue::Number(power(exponent(i)))).collect())
-}
-
-/// `name < expression`, with the usual six relations; an expression is a number, a name or `min(a, b)`.
-#[derive(Debug, Clone, PartialEq)]
-struct Condition {
-    left: Term,
-    relation: &'static str,
-    right: Term,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Term {
-    Number(f64),
-    Name(String),
-    Min(Box<Term>, Box<Term>),
-}
-
-impl Condition {
-    fn parse(text: &str, axes: &IndexMap<String, Axis>) -> Result<Self, String> {
-        for relation in ["<=", ">=", "!=", "=", "<", ">"] {
-            if let Some((left, right)) = text.split_once(relation) {
-                return Ok(Self { left: Term::parse(left, axes)?, relation, right: Term::parse(right, axes)? });
-            }
-        }
-        Err(format!("`{text}` is no condition; write for example k < min(p, m)"))
-    }
-
-    fn holds(&self, point: &BTreeMap<String, ParamValue>, p: usize, m: usize) -> bool {
-        let (left, right) = (self.left.value(point, p, m), self.right.value(point, p, m));
-        match self.relation {
-            "<=" => left <= right,
-            ">=" => left >= right,
-            "!=" => left != right,
-            "=" => left == right,
-            "<" => left < right,
-            _ => left > right,
-        }
-    }
-}
-
-impl Term {
-    fn parse(text: &str, axes: &IndexMap<String, Axis>) -> Result<Self, String> {
-        let text = text.trim();
-        if let Ok(number) = text.parse() {
-            return Ok(Self::Number(number));
-        }
-        if let Some((a, b)) =
-            text.strip_prefix("min(").and_then(|t| t.strip_suffix(')')).and_then(|t| t.split_once(','))
-        {
-            return Ok(Self::Min(Box::new(Self::parse(a, axes)?), Box::new(Self::parse(b, axes)?)));
-        }
-        if text == "p" || text == "m" || axes.contains_key(text) {
-            return Ok(Self::Name(text.into()));
-        }
-        Err(unknown("name in a condition", text, axes.keys().map(String::as_str).chain(["p", "m", "min(a, b)"])))
-    }
-
-    fn value(&self, point: &BTreeMap<String, ParamValue>, p: usize, m: usize) -> f64 {
-        match self {
-            Self::Number(number) => *number,
-            Self::Min(a, b) => a.value(point, p, m).min(b.value(point, p, m)),
-            Self::Name(name) => match (name.as_str(), point.get(name)) {
-                (_, Some(ParamValue::Number(v))) => *v,
-                (_, Some(ParamValue::Count(v))) => *v as f64,
-                ("p", _) => p as f64,
-                ("m", _) => m as f64,
-                _ => f64::NAN,
-            },
-        }
-    }
 }
 
 #[cfg(test)]
@@ -320,7 +331,10 @@ mod tests {
         for (yaml, expected) in [
             ("params:\n  gama: 1\n", ":2:9: unknown parameter of lasso `gama`; valid: gamma, engine"),
             ("params:\n  gamma: [1, -2]\n", ":2:10: `gamma` is -2, expected a number >= 0"),
-            ("params:\n  gamma: log10(1, 2)\n", "expected log10(first exponent, last exponent, number of values)"),
+            (
+                "params:\n  gamma: log10(1, 2)\n",
+                "expected log10(first exponent, last exponent, number of values from 2 to 1000)",
+            ),
             ("params:\n  gamma: \"= delta\"\n", "tied to `delta`, which has no values"),
             ("params:\n  gamma: 1\nwhere: [\"k < 3\"]\n", ":3:9: unknown name in a condition `k`"),
         ] {
