@@ -7,6 +7,7 @@ mod driver;
 use std::collections::BTreeMap;
 
 use driver::*;
+use mtl_core::metric::METRICS_REVISION;
 use mtl_core::split::Part;
 use mtl_core::{Fractions, Metric, ScaleFit, Scaling};
 use mtl_data::{Catalog, DatasetSpec};
@@ -46,6 +47,7 @@ impl Setup {
             method_revision: mtl_methods::method(self.method).unwrap().info.revision,
             path: vec![BTreeMap::new()],
             purpose: Purpose::Score(self.points.map(selection)),
+            metrics_revision: METRICS_REVISION,
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use mtl_core::metric::METRICS_REVISION;
 use mtl_core::split::Part;
 use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec, FetchOptions, Fetcher, Library};
@@ -132,6 +133,7 @@ pub fn key(repeat: u32) -> CellKey {
         method_revision: 1,
         path: vec![BTreeMap::from([("gamma".into(), ParamValue::Number(0.1))])],
         purpose: Purpose::Score(None),
+        metrics_revision: METRICS_REVISION,
     }
 }
 
