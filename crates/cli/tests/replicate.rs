@@ -76,7 +76,7 @@ fn wait_for(folder: &Path, count: usize, child: &mut Child) -> usize {
             return found;
         }
         assert!(begin.elapsed() < Duration::from_secs(300), "no progress");
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -120,7 +120,7 @@ fn a_second_run_computes_nothing_and_writes_the_same() {
 fn data_that_cannot_be_had_are_skipped_by_name() {
     let folder = workspace();
     let run = folder.mtl("replicate tiny --profile smoke --only table1 --offline").ok();
-    assert!(run.stdout.contains("Parkinsons was skipped: no copy of `parkinsons_updated.data`"), "{run:?}");
+    assert!(run.stdout.contains("Parkinsons was skipped: no copy of `parkinsons_updrs.data`"), "{run:?}");
     assert!(run.stdout.contains("mtl datasets fetch parkinsons"), "{run:?}");
     let page = folder.read("reports/tiny/index.md");
     assert!(page.contains("> Parkinsons was skipped"), "{page}");
@@ -200,7 +200,7 @@ fn wrong_arguments_say_what_is_valid() {
     let folder = workspace();
     folder.mtl("replicate tinny --offline").refused(&["unknown paper `tinny`", "tiny"]);
     folder.mtl("replicate tiny --only table9 --offline").refused(&["table9", "table1-raw"]);
-    folder.mtl("replicate tiny --offline --limit -1").refused(&["--limit"]);
+    folder.mtl("replicate tiny --offline --limit=-1").refused(&["--limit"]);
     folder.mtl("replicate tiny --only fig1 --offline --force lassoo").refused(&["lassoo", "lasso"]);
     let outside = Folder::new();
     outside.mtl("replicate tiny").refused(&["no workspace found"]);
@@ -223,8 +223,8 @@ fn places_that_cannot_be_written_are_refused_first() {
 fn a_damaged_copy_is_an_error_that_says_how_to_mend_it() {
     let folder = workspace();
     std::fs::create_dir_all(folder.file("mirror/parkinsons")).unwrap();
-    folder.write("mirror/parkinsons/parkinsons_updated.data", "subject#,age\n1,72\n");
+    folder.write("mirror/parkinsons/parkinsons_updrs.data", "subject#,age\n1,72\n");
     let run = folder.mtl("replicate tiny --only table1 --offline --mirror mirror");
-    run.refused(&["parkinsons_updated.data", "wrong checksum", "mirror", "mtl datasets fetch parkinsons"]);
+    run.refused(&["parkinsons_updrs.data", "wrong checksum", "mirror", "mtl datasets fetch parkinsons"]);
     assert!(!folder.file("store").exists() && !folder.file("reports").exists());
 }

@@ -30,6 +30,12 @@ impl Scores {
         self.records.values().filter_map(|r| r.scored()?.mean(Part::Test, metric)).collect()
     }
 
+    /// Whether repeats here and there are the same splits of the same data.
+    pub fn same_splits(&self, other: &Self) -> bool {
+        let split = |scores: &Self| scores.records.values().next().map(|r| (r.key.data.clone(), r.key.sampling));
+        split(self) == split(other)
+    }
+
     /// The values of a metric here and there, on the repeats that both have.
     pub fn paired(&self, other: &Self, metric: Metric) -> (Vec<f64>, Vec<f64>) {
         let value = |record: &Record| record.scored()?.mean(Part::Test, metric);

@@ -17,8 +17,7 @@ pub const TASKS: usize = 10;
 pub const SHARED: usize = 10;
 
 pub(crate) fn draw(options: &Options, seed: &Seed) -> MultiTask {
-    let spread = Spread::of(options);
-    observe(truth(spread, seed), spread, seed)
+    observe(truth(Spread::of(options), seed), options, seed)
 }
 
 fn truth(spread: Spread, seed: &Seed) -> Truth {

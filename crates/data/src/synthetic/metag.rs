@@ -11,7 +11,7 @@ use mtl_core::split::choose;
 use mtl_core::{MultiTask, Seed, Truth};
 use ndarray::{Array2, s};
 
-use super::{Spread, observe};
+use super::observe;
 use crate::sets::Options;
 
 /// Number of features.
@@ -26,7 +26,7 @@ pub const OF_GROUP: usize = 20;
 pub const GROUP_STARTS: [usize; 2] = [16, 24];
 
 pub(crate) fn draw(options: &Options, seed: &Seed) -> MultiTask {
-    observe(truth(seed), Spread::of(options), seed)
+    observe(truth(seed), options, seed)
 }
 
 fn truth(seed: &Seed) -> Truth {

@@ -1,7 +1,8 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
 //! The three scenarios are those of the SSMTL paper (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it
-//! is named after. Common to all: 50 samples a task, inputs `X_t ~ N(0, 1)` drawn for each task, targets
+//! is named after. Common to all: 50 samples a task (or as many
+//! as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets
 //! `y_t = X_t w_t + e_t` with `e_t ~ N(0, 0.01)`.
 //!
 //! Points the paper leaves open:
@@ -25,7 +26,7 @@ use rand_distr::StandardNormal;
 
 use crate::sets::{Options, choice};
 
-/// Samples of each task.
+/// Samples of each task, unless asked for others.
 pub const SAMPLES: usize = 50;
 
 /// Second number of the noise's normal distribution.
@@ -60,16 +61,19 @@ fn normal(rng: &mut impl Rng) -> f64 {
 }
 
 /// Draws inputs and targets for known weights.
-fn observe(truth: Truth, spread: Spread, seed: &Seed) -> MultiTask {
+fn observe(truth: Truth, options: &Options, seed: &Seed) -> MultiTask {
     let (p, m) = truth.weights.dim();
+    let spread = Spread::of(options);
+    // The catalog lists numbers only.
+    let samples = choice(options, "samples").parse().unwrap_or(SAMPLES);
     let (inputs, noise) = (seed.stream("inputs"), seed.stream("noise"));
     let sd = spread.sd(NOISE);
     let task = |t: usize| {
         let name = format!("task {}", t + 1);
         let mut rng = inputs.stream(&name).rng();
-        let x = Array2::from_shape_simple_fn((SAMPLES, p), || normal(&mut rng));
+        let x = Array2::from_shape_simple_fn((samples, p), || normal(&mut rng));
         let mut rng = noise.stream(&name).rng();
-        let e = Array1::from_shape_simple_fn(SAMPLES, || sd * normal(&mut rng));
+        let e = Array1::from_shape_simple_fn(samples, || sd * normal(&mut rng));
         Task { name, y: x.dot(&truth.weights.column(t)) + e, x: Arc::new(x) }
     };
     let features = (1..=p).map(|i| format!("x{i}")).collect();
@@ -81,6 +85,7 @@ fn observe(truth: Truth, spread: Spread, seed: &Seed) -> MultiTask {
 pub(crate) mod tests {
     use super::*;
     use crate::{Catalog, DatasetSpec};
+    use ndarray::s;
 
     /// One scenario, drawn from a numbered seed.
     pub(crate) fn drawn(draw: fn(&Options, &Seed) -> MultiTask, name: &str, spread: &str, seed: u32) -> MultiTask {
@@ -123,6 +128,12 @@ pub(crate) mod tests {
         let other = drawn(draw, name, "sd", 1);
         near(noise(&other), 0.01, n);
         assert_eq!(other.tasks[0].x, data.tasks[0].x, "the spread leaves the inputs alone");
+
+        let spec = DatasetSpec::new(name).with("samples", "100").canonical(&Catalog::embedded()).unwrap();
+        let more = draw(&spec.options, &Seed::of(&1_u32));
+        let same = |a: &Task, b: &Task| a.x.slice(s![..SAMPLES, ..]) == b.x && a.y.slice(s![..SAMPLES]) == b.y;
+        assert_eq!(more.n_samples(), 100 * m);
+        assert!(more.tasks.iter().zip(&data.tasks).all(|(a, b)| same(a, b)), "more samples of the same tasks");
 
         let again = drawn(draw, name, "variance", 1);
         assert_eq!(again.truth, data.truth);

@@ -155,7 +155,8 @@ pub fn png(chart: &impl Chart) -> Result<Vec<u8>, ChartError> {
 
 /// Round numbers that cover a range, at most `most` of them.
 fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
-    let range = (high - low).max(f64::MIN_POSITIVE);
+    // Steps below rounding would never get anywhere.
+    let range = (high - low).max(1e-9 * high.abs().max(low.abs()).max(1e-9));
     let power = 10f64.powf((range / most as f64).log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| range / s <= most as f64);
     let step = step.unwrap_or(10.0 * power);

@@ -2,8 +2,9 @@
 
 use mtl_core::Metric;
 use mtl_experiments::results::Results;
-use mtl_experiments::study::Finding;
-use mtl_stats::{Summary, compare, holm};
+use mtl_experiments::study::{Finding, Show};
+use mtl_stats::effect::cliffs_delta;
+use mtl_stats::{Comparison, Summary, compare, holm};
 
 use super::comparison::{axis, mark};
 use super::{Source, judge, shown, slug, stamp};
@@ -33,8 +34,11 @@ struct Row {
     dataset: String,
     metric: Metric,
     method: String,
+    /// Values on one side and on the other; repeat by repeat if `paired`.
     a: Vec<f64>,
     b: Vec<f64>,
+    /// Whether both sides met the same splits of the same data.
+    paired: bool,
     published: Option<(f64, Option<f64>)>,
 }
 
@@ -45,15 +49,19 @@ fn rows(a: &Results, b: &Results, source: Source<'_>) -> Vec<Row> {
         for metric in &a.study.metrics {
             for method in a.methods() {
                 let (Some(left), Some(right)) = (a.scores(dataset, method), b.scores(dataset, method)) else { continue };
-                let (left, right) = left.paired(right, *metric);
-                if left.is_empty() {
+                let paired = left.same_splits(right);
+                let (left, right) = match paired {
+                    true => left.paired(right, *metric),
+                    false => (left.values(*metric), right.values(*metric)),
+                };
+                if left.is_empty() || right.is_empty() {
                     continue;
                 }
                 let same =
                     judged.iter().find(|j| j.dataset == dataset && j.metric == metric.name() && j.method == method);
                 let published = same.and_then(|j| j.published.as_ref()).and_then(|p| Some((p.mean?, p.std)));
                 let (dataset, method) = (dataset.to_owned(), method.to_owned());
-                rows.push(Row { dataset, metric: *metric, method, a: left, b: right, published });
+                rows.push(Row { dataset, metric: *metric, method, a: left, b: right, paired, published });
             }
         }
     }
@@ -68,60 +76,79 @@ fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Resul
         blocks.push(Block::text("No data set of both studies could be had."));
         return Ok(blocks);
     }
+    let table = table(finding, (a, b), &rows);
+    // Measures of recovery mostly sit at their bounds: a table says that better than a chart.
+    if a.study.show != Show::Comparison {
+        blocks.push(table.shown());
+        return Ok(blocks);
+    }
     let caption = format!(
         "{}: {} and {} beside the published values. Bars are one standard deviation over repeats.",
         finding.title, finding.a.value, finding.b.value
     );
-    let chart = chart(finding, a, &rows);
     let studies = format!("{},{}", finding.a.value, finding.b.value);
+    let chart = chart(finding, a, &rows);
     blocks.push(source.figure(&studies, slug(&["finding", &finding.id]), caption, &chart)?);
-    blocks.push(table(finding, a, &rows).folded());
+    blocks.push(table.folded());
     Ok(blocks)
 }
 
-fn table(finding: &Finding, a: &Results, rows: &[Row]) -> Table {
+/// Tests where both sides met the same splits; effect sizes everywhere.
+fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table {
     let mut table = Table::new(
         slug(&["finding", &finding.id]) + "-numbers",
-        format!("{}: both sides, paired by repeat", finding.title),
+        format!("{}: both sides", finding.title),
         &[
-            "data set", "measure", "method", "#n", &format!("#{}", finding.a.value), &format!("#{}", finding.b.value),
-            "#published", "#difference", "95 % interval", "test that applies", "#p", "#p (Holm)", "#d_z",
-            "closer to the paper",
+            "data set", "measure", "method", &format!("#{}", finding.a.value), &format!("#{}", finding.b.value),
+            "#published", "closer to the paper", "#n", "#difference", "95 % interval", "test that applies", "#p",
+            "#p (Holm)", "#d_z", "#Cliff's δ",
         ],
     );
-    table.stamp = stamp(a);
-    let comparisons: Vec<_> = rows
-        .iter()
-        .map(|r| compare(&r.a, &r.b, a.study.protocol.resampling(), r.metric.higher_is_better()).ok())
-        .collect();
+    table.stamp = format!("{}: {}; {}: {}", finding.a.value, stamp(a), finding.b.value, stamp(b));
+    let compared = |r: &Row| compare(&r.a, &r.b, a.study.protocol.resampling(), r.metric.higher_is_better()).ok();
+    let comparisons: Vec<Option<Comparison>> =
+        rows.iter().map(|r| if r.paired { compared(r) } else { None }).collect();
     let raw: Vec<f64> = comparisons.iter().flatten().map(|c| c.test().p).collect();
     let mut corrected = holm(&raw).into_iter();
     for (row, comparison) in rows.iter().zip(&comparisons) {
-        let side = |values: &[f64]| Summary::of(values).map_or_else(|_| "–".into(), |s| plus_minus(s.mean, s.std));
-        let Some(c) = comparison else { continue };
-        let holm = corrected.next().unwrap_or(1.0);
+        let (Ok(left), Ok(right)) = (Summary::of(&row.a), Summary::of(&row.b)) else { continue };
         let closer = row.published.map_or("–", |(mean, _)| {
-            let nearer = (c.a.mean - mean).abs() < (c.b.mean - mean).abs();
+            let nearer = (left.mean - mean).abs() < (right.mean - mean).abs();
             if nearer { finding.a.value.as_str() } else { finding.b.value.as_str() }
         });
-        table.rows.push(vec![
+        let side = |s: &Summary| Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) };
+        let mut cells = vec![
             Cell::text(shown(a, &row.dataset)),
             Cell::text(row.metric.name()),
             Cell::text(&row.method),
-            Cell::count(c.n),
-            Cell { value: Some(c.a.mean), ..Cell::text(side(&row.a)) },
-            Cell { value: Some(c.b.mean), ..Cell::text(side(&row.b)) },
+            side(&left),
+            side(&right),
             row.published.map_or_else(|| Cell::text("–"), |(mean, std)| Cell::text(plus_minus(mean, std))),
-            Cell::number(c.difference),
-            Cell::text(c.interval.map_or("–".into(), |i| format!("[{}, {}]", number(i.low), number(i.high)))),
-            Cell::text(c.test().name).hint(&c.why),
-            Cell::p(c.test().p),
-            Cell::p(holm),
-            Cell::maybe(c.cohen_dz.map(|e| e.value)),
             Cell::text(closer),
-        ]);
+        ];
+        match comparison {
+            Some(c) => cells.extend([
+                Cell::count(c.n),
+                Cell::number(c.difference),
+                Cell::text(c.interval.map_or("–".into(), |i| format!("[{}, {}]", number(i.low), number(i.high)))),
+                Cell::text(c.test().name).hint(&c.why),
+                Cell::p(c.test().p),
+                Cell::p(corrected.next().unwrap_or(1.0)),
+                Cell::maybe(c.cohen_dz.map(|e| e.value)),
+            ]),
+            None => {
+                cells.extend([Cell::text(format!("{} and {}", left.n, right.n)), Cell::number(left.mean - right.mean)]);
+                cells.extend(std::iter::repeat_n(Cell::text("–"), 5));
+            }
+        }
+        cells.push(Cell::maybe(cliffs_delta(&row.a, &row.b).map(|e| e.value)));
+        table.rows.push(cells);
     }
-    table.notes.push(format!("Holm's correction is over the {} rows of this table.", raw.len()));
+    if raw.is_empty() {
+        table.notes.push("The two sides draw data of their own, so there are no pairs to test.".into());
+    } else {
+        table.notes.push(format!("Paired by repeat; Holm's correction is over the {} rows of this table.", raw.len()));
+    }
     table
 }
 
