@@ -338,8 +338,8 @@ fn profiles() {
             "quick: {repeats: 0}",
         ),
         profile(
-            "metrics: [EV]\nprofiles:\n  smoke:\n    # params of X\n    params:\n      X: {gamma: 1}\n",
-            "18:7",
+            "metrics: [EV]\n# profiles: smoke: params: X\nprofiles:\n  smoke:\n    # params of X\n    params:\n      X: {gamma: 1}\n",
+            "19:7",
             &["unknown method in profile smoke `X`; valid: Lasso, GL"],
             "X: {gamma: 1}",
         ),
