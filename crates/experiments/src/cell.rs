@@ -28,7 +28,8 @@ pub struct CellKey {
     pub method: String,
     /// Revision of the method.
     pub method_revision: u32,
-    /// The hyperparameter points in the order they are fitted, each as what differs from the method's defaults.
+    /// The hyperparameter points in the order they are fitted, each as what differs from the method's defaults. What is
+    /// relative to the data stays so: `0.1 x lambda_max`.
     pub path: Vec<BTreeMap<String, ParamValue>>,
     /// What is evaluated.
     pub purpose: Purpose,
@@ -103,7 +104,7 @@ pub struct Cell {
     pub key: CellKey,
     /// The method.
     pub entry: &'static Entry,
-    /// The path with all hyperparameters filled in.
+    /// The path with all hyperparameters filled in; of relative ones, the fractions.
     pub path: Vec<ParamSet>,
 }
 

@@ -145,7 +145,7 @@ impl Unit<'_> {
             repeat: self.repeat,
             method: entry.info.name.into(),
             method_revision: entry.info.revision,
-            path: path.iter().map(|p| p.changed(&entry.params)).collect(),
+            path: path.iter().map(|p| self.method.grid.identity(p, entry)).collect(),
             purpose,
             metrics_revision: METRICS_REVISION,
         };

@@ -9,11 +9,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mtl_core::{Metric, MultiTask, split::Part};
 use mtl_data::Library;
 use mtl_methods::solver::SolverError;
-use mtl_methods::{Context, FitError, Fitted, Model};
+use mtl_methods::{Context, FitError, Fitted, Model, ParamSet};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use crate::cell::{Cell, Purpose};
+use crate::grid::on_data;
 use crate::prepare::{Preparations, Prepared};
 use crate::store::{ARTIFACT_LIMIT, Circumstances, Outcome, PointResult, Record, Store, StoreError};
 
@@ -113,17 +114,24 @@ impl Runner<'_> {
         let seed = cell.key.split_seed().stream("init");
         let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
         let context = Context::until(seed, Arc::clone(&self.stop), deadline);
-        match cell.entry.fit_path(&prepared.problem, &cell.path, &context) {
-            Ok(fits) => self.evaluate(cell, &prepared, fits).map(Some),
+        let fit = |path: Vec<ParamSet>| Ok((cell.entry.fit_path(&prepared.problem, &path, &context)?, path));
+        match on_data(cell, &prepared.problem).and_then(fit) {
+            Ok((fits, path)) => self.evaluate(cell, &path, &prepared, fits).map(Some),
             Err(FitError::Solver(SolverError::Interrupted)) => Ok(None),
             Err(error) => Ok(Some(Outcome::Failed(error.to_string()))),
         }
     }
 
-    fn evaluate(&self, cell: &Cell, prepared: &Prepared, fits: Vec<Fitted>) -> Result<Outcome, StoreError> {
+    fn evaluate(
+        &self,
+        cell: &Cell,
+        path: &[ParamSet],
+        prepared: &Prepared,
+        fits: Vec<Fitted>,
+    ) -> Result<Outcome, StoreError> {
         let tune = cell.key.purpose == Purpose::Tune;
         let judged = if tune { &fits[..] } else { &fits[fits.len().saturating_sub(1)..] };
-        let params = &cell.path[cell.path.len() - judged.len()..];
+        let params = &path[path.len() - judged.len()..];
         let mut points = Vec::with_capacity(judged.len());
         for (fitted, params) in judged.iter().zip(params) {
             let parts: &[Part] = if tune { &[Part::Valid] } else { &[Part::Train, Part::Valid, Part::Test] };

@@ -116,7 +116,7 @@ impl Source {
 /// Where a word stands by itself in a line, counted in bytes.
 fn position(line: &str, word: &str, from: usize) -> Option<usize> {
     let inside = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
-    let content = line.split(" #").next().filter(|l| !l.trim_start().starts_with('#'))?;
+    let content = line.split(" #").next().filter(|content| !content.starts_with('#'))?;
     let mut found = content.get(from..)?.match_indices(word).map(|(i, _)| i + from);
     found.find(|&i| !content[..i].ends_with(inside) && !content[i + word.len()..].starts_with(inside))
 }

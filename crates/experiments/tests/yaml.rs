@@ -195,7 +195,11 @@ fn grids() {
         grid("gamma: .nan", &["`.nan`, expected a finite number"], "gamma: .nan"),
         grid("gamma: true", &["`gamma` is true, expected a number >= 0"], "gamma: true"),
         grid("gamma: []", &["`gamma` has an empty list of values"], "gamma: []"),
-        grid("gamma: {a: 1}", &["expected a value, a list of values, log10(a, b, n), or \"= other\""], "gamma: {a: 1}"),
+        grid(
+            "gamma: {a: 1}",
+            &["expected a value, a list of values, log10(a, b, n), \"= other\", or \"0.1 x lambda_max\""],
+            "gamma: {a: 1}",
+        ),
         grid("gamma: log10(1, 2)", LOG10, "log10(1, 2)"),
         grid("gamma: log10(1, 2, 1)", LOG10, "log10(1, 2, 1)"),
         grid("gamma: log10(1, 2, 3, 4)", LOG10, "log10(1, 2, 3, 4)"),
@@ -237,6 +241,40 @@ fn grids() {
             "5:11",
             &["`gamma` is no condition; write for example k < min(p, m)"],
             "where",
+        ),
+    ]);
+}
+
+#[test]
+fn grids_relative_to_the_data() {
+    let grid = |to: &'static str, says, shows| mistake("methods", ("gamma: [0.1, 1, 10]", to), "4:12", says, shows);
+    let expected = &["expected a number, [a, b] or log10(a, b, n) before x lambda_max"];
+    check(&[
+        grid("gamma: much x lambda_max", expected, "much"),
+        grid("gamma: \"[0.1, b] x lambda_max\"", expected, "[0.1, b]"),
+        grid("gamma: -1 x lambda_max", &["`gamma` is -1, expected a number >= 0"], "-1"),
+        grid("gamma: log10(1) x lambda_max", &["expected log10(first exponent, last exponent, "], "log10(1)"),
+        grid("gamma: 0.1 x lambda_min", &["`gamma` is 0.1 x lambda_min, expected a number >= 0"], "lambda_min"),
+        mistake(
+            "methods",
+            ("gamma: [0.1, 1, 10]", "gamma: 1\n    tol: 0.1 x lambda_max"),
+            "5:10",
+            &["`tol` of lasso has no lambda_max in closed form; valid: gamma of lasso, gamma of l21"],
+            "tol: 0.1",
+        ),
+        mistake(
+            "methods",
+            ("gamma: [0.1, 1, 10]", "gamma: 0.1 x lambda_max\n    tol: = gamma"),
+            "5:10",
+            &["`tol` is tied to `gamma`, whose values depend on the data"],
+            "= gamma",
+        ),
+        mistake(
+            "methods",
+            ("gamma: [0.1, 1, 10]", "gamma: 0.1 x lambda_max\n  where: [gamma < 3]"),
+            "5:11",
+            &["`gamma` has values that depend on the data; a condition cannot name it"],
+            "gamma < 3",
         ),
     ]);
 }
@@ -300,8 +338,8 @@ fn profiles() {
             "quick: {repeats: 0}",
         ),
         profile(
-            "metrics: [EV]\nprofiles:\n  smoke:\n    # params of X\n    params:\n      X: {gamma: 1}\n",
-            "18:7",
+            "metrics: [EV]\n# profiles: smoke: params: X\nprofiles:\n  smoke:\n    # params of X\n    params:\n      X: {gamma: 1}\n",
+            "19:7",
             &["unknown method in profile smoke `X`; valid: Lasso, GL"],
             "X: {gamma: 1}",
         ),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, l21, lasso, metag, ols, rmtfl, ssmtl_m};
+use crate::linear::{Decomposition, GenGlMethod, StrengthMax, l21, lasso, metag, ols, rmtfl, ssmtl_m};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -28,6 +28,8 @@ pub struct Entry {
     pub params: Vec<ParamSpec>,
     /// Components and penalties at given hyperparameters, for methods of the generalized group lasso.
     pub decomposition: Option<fn(&ParamSet) -> Decomposition>,
+    /// The strength whose grids can be given as fractions of the value that leaves nothing but zero.
+    pub strength_max: Option<StrengthMax>,
     fit_path: FitPath,
 }
 
@@ -46,11 +48,12 @@ impl Entry {
 }
 
 fn plain<M: Method>() -> Entry {
-    Entry { info: M::info(), params: M::params(), decomposition: None, fit_path: M::fit_path }
+    Entry { info: M::info(), params: M::params(), decomposition: None, strength_max: None, fit_path: M::fit_path }
 }
 
 fn gengl<M: GenGlMethod>() -> Entry {
-    Entry { decomposition: Some(|point| M::decomposition(&point.read())), ..plain::<M>() }
+    let decomposition: fn(&ParamSet) -> Decomposition = |point| M::decomposition(&point.read());
+    Entry { decomposition: Some(decomposition), strength_max: M::strength_max(), ..plain::<M>() }
 }
 
 /// All methods.

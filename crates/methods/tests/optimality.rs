@@ -299,6 +299,11 @@ fn ends_of_the_path() {
     let lasso_max = largest(&b);
     let l21_max = b.rows().into_iter().map(norm).fold(0.0, f64::max);
     for (name, at) in [("lasso", lasso_max), ("l21", l21_max)] {
+        let problem = Problem::new(data.clone(), None);
+        let on = |scale| method(name).unwrap().strength_max.unwrap().on(&problem, &params(name, scale)).unwrap();
+        assert!((on(&[]) - at).abs() < 1e-12 * at, "{name} declares it");
+        let doubled = on(&[("loss_scale", named_value("sum"))]);
+        assert!((doubled - 2.0 * at).abs() < 1e-12 * at, "{name} in the loss's own scale");
         assert_eq!(
             largest(weights(&tight(name, &data, &[("gamma", num(at * 1.0001))]))),
             0.0,

@@ -60,6 +60,9 @@ impl Term {
         {
             return Ok(Self::Min(Box::new(Self::parse(a, axes)?), Box::new(Self::parse(b, axes)?)));
         }
+        if let Some(Axis::Relative(_)) = axes.get(text) {
+            return Err(format!("`{text}` has values that depend on the data; a condition cannot name it"));
+        }
         if text == "p" || text == "m" || axes.contains_key(text) {
             return Ok(Self::Name(text.into()));
         }

@@ -4,7 +4,9 @@
 //!
 //! * a scalar: the parameter is held there;
 //! * a list, or `log10(a, b, n)` for `n` powers of ten from `10^a` to `10^b`: the parameter is tuned;
-//! * `= other`: the parameter always has the value of another one.
+//! * `= other`: the parameter always has the value of another one;
+//! * a number, `[a, b]` or `log10(a, b, n)` followed by `x lambda_max`: fractions of the smallest strength that leaves
+//!   nothing but zero on the training part of each split, for methods that have it in closed form.
 //!
 //! `where: ["k < min(p, m)"]` drops points; `p` and `m` are the numbers of features and tasks.
 
@@ -14,11 +16,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use indexmap::IndexMap;
-use mtl_methods::{Entry, ParamSet, ParamSpec, ParamValue};
+use mtl_methods::{Entry, FitError, ParamSet, ParamSpec, ParamValue, Problem};
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::cell::Cell;
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 use condition::Condition;
 
@@ -31,7 +34,10 @@ pub enum GridValue {
     Many(Vec<ParamValue>),
 }
 
-const EXPECTED: &str = "a value, a list of values, log10(a, b, n), or \"= other\"";
+const EXPECTED: &str = "a value, a list of values, log10(a, b, n), \"= other\", or \"0.1 x lambda_max\"";
+
+/// What follows fractions of the largest strength, in YAML and in the identity of cells.
+const RELATIVE: &str = " x lambda_max";
 
 /// By hand, so that what fits nowhere is answered with what would.
 impl<'de> Deserialize<'de> for GridValue {
@@ -80,6 +86,7 @@ enum Axis {
     Fixed(ParamValue),
     Values(Vec<ParamValue>),
     TiedTo(String),
+    Relative(Vec<ParamValue>),
 }
 
 /// A checked grid of one method.
@@ -116,8 +123,12 @@ impl Grid {
             let own = match self.axes.get(other) {
                 Some(Axis::Fixed(value)) => Ok(std::slice::from_ref(value)),
                 Some(Axis::Values(values)) => Ok(values.as_slice()),
+                Some(Axis::Relative(_)) => {
+                    Err(format!("`{name}` is tied to `{other}`, whose values depend on the data"))
+                }
                 Some(Axis::TiedTo(_)) | None => {
-                    let untied = self.axes.iter().filter(|(_, axis)| !matches!(axis, Axis::TiedTo(_)));
+                    let own = |axis: &Axis| matches!(axis, Axis::Fixed(_) | Axis::Values(_));
+                    let untied = self.axes.iter().filter(|(_, axis)| own(axis));
                     let untied: Vec<&str> = untied.map(|(name, _)| name.as_str()).collect();
                     let choices = if untied.is_empty() { "none".into() } else { untied.join(", ") };
                     Err(format!("`{name}` is tied to `{other}`, which has no values of its own here; valid: {choices}"))
@@ -166,7 +177,18 @@ impl Grid {
 
     /// Whether there is anything to choose.
     pub fn is_tuned(&self) -> bool {
-        self.axes.values().any(|a| matches!(a, Axis::Values(v) if v.len() > 1))
+        self.axes.values().any(|a| matches!(a, Axis::Values(v) | Axis::Relative(v) if v.len() > 1))
+    }
+
+    /// What identifies a point: its values that differ from the method's defaults, relative ones as they are written.
+    pub fn identity(&self, point: &ParamSet, entry: &Entry) -> BTreeMap<String, ParamValue> {
+        let mut identity = point.changed(&entry.params);
+        for (name, axis) in &self.axes {
+            if let (Axis::Relative(_), Some(fraction)) = (axis, point.get(name)) {
+                identity.insert(name.clone(), ParamValue::Choice(format!("{fraction}{RELATIVE}")));
+            }
+        }
+        identity
     }
 
     /// The points for data of `p` features and `m` tasks, cut into paths: points that differ in the walked parameter
@@ -176,7 +198,7 @@ impl Grid {
         for (name, axis) in &self.axes {
             let values = match axis {
                 Axis::Fixed(value) => std::slice::from_ref(value),
-                Axis::Values(values) => values.as_slice(),
+                Axis::Values(values) | Axis::Relative(values) => values.as_slice(),
                 Axis::TiedTo(_) => continue,
             };
             let extend = |point: &BTreeMap<String, ParamValue>, value: &ParamValue| {
@@ -219,7 +241,7 @@ impl Grid {
 impl Axis {
     fn parse(name: &str, value: &Spanned<GridValue>, entry: &Entry, source: &Source) -> Result<Self, YamlError> {
         let axis = match entry.params.iter().find(|s| s.name == name) {
-            Some(spec) => Self::of(spec, &value.value),
+            Some(spec) => Self::of(spec, &value.value, entry),
             None => {
                 let kind = format!("parameter of {}", entry.info.name);
                 Err(unknown(&kind, name, entry.params.iter().map(|s| s.name)))
@@ -228,7 +250,7 @@ impl Axis {
         axis.map_err(|message| source.error(value, message))
     }
 
-    fn of(spec: &ParamSpec, value: &GridValue) -> Result<Self, String> {
+    fn of(spec: &ParamSpec, value: &GridValue, entry: &Entry) -> Result<Self, String> {
         let check = |values: &[ParamValue]| values.iter().map(|v| spec.check(v)).collect::<Result<Vec<_>, _>>();
         match value {
             GridValue::Many(values) if values.is_empty() => Err(format!("`{}` has an empty list of values", spec.name)),
@@ -236,6 +258,12 @@ impl Axis {
             GridValue::One(ParamValue::Choice(text)) => {
                 if let Some(other) = text.strip_prefix('=') {
                     return Ok(Self::TiedTo(other.trim().to_owned()));
+                }
+                if let Some(fractions) = text.strip_suffix(RELATIVE) {
+                    if !is_relative_to_data(spec, entry) {
+                        return Err(no_closed_form(spec, entry));
+                    }
+                    return Ok(Self::Relative(check(&fractions_of(fractions.trim())?)?));
                 }
                 if let Some(arguments) = text.strip_prefix("log10(").and_then(|t| t.strip_suffix(')')) {
                     return Ok(Self::Values(check(&powers_of_ten(arguments)?)?));
@@ -245,6 +273,47 @@ impl Axis {
             GridValue::One(value) => Ok(Self::Fixed(spec.check(value)?)),
         }
     }
+}
+
+fn is_relative_to_data(spec: &ParamSpec, entry: &Entry) -> bool {
+    entry.strength_max.is_some_and(|s| s.parameter == spec.name)
+}
+
+fn no_closed_form(spec: &ParamSpec, entry: &Entry) -> String {
+    let having = mtl_methods::methods().iter().filter_map(|m| Some((m.info.name, m.strength_max?.parameter)));
+    let having: Vec<String> = having.map(|(method, parameter)| format!("{parameter} of {method}")).collect();
+    let (name, method, valid) = (spec.name, entry.info.name, having.join(", "));
+    format!("`{name}` of {method} has no lambda_max in closed form; valid: {valid}")
+}
+
+/// What stands before `x lambda_max`.
+fn fractions_of(text: &str) -> Result<Vec<ParamValue>, String> {
+    if let Some(arguments) = text.strip_prefix("log10(").and_then(|t| t.strip_suffix(')')) {
+        return powers_of_ten(arguments);
+    }
+    let list = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    let number = |t: &str| t.trim().parse().map(ParamValue::Number).ok();
+    let numbers: Option<Vec<ParamValue>> = list.split(',').map(number).collect();
+    numbers.ok_or_else(|| format!("`{text}`: expected a number, [a, b] or log10(a, b, n) before{RELATIVE}"))
+}
+
+/// The same path with every relative strength as the number it is on the data at hand.
+///
+/// # Errors
+/// If the data are not finite.
+pub fn on_data(cell: &Cell, problem: &Problem) -> Result<Vec<ParamSet>, FitError> {
+    let Some(largest) = cell.entry.strength_max else { return Ok(cell.path.clone()) };
+    let resolve = |(point, identity): (&ParamSet, &BTreeMap<String, ParamValue>)| {
+        let name = largest.parameter;
+        match (identity.get(name), point.get(name)) {
+            (Some(ParamValue::Choice(_)), Some(ParamValue::Number(fraction))) => {
+                let value = fraction * largest.on(problem, point)?;
+                Ok(point.clone().with(name, ParamValue::Number(value)))
+            }
+            _ => Ok(point.clone()),
+        }
+    };
+    cell.path.iter().zip(&cell.key.path).map(resolve).collect()
 }
 
 /// `a, b, n`: `n` values from `10^a` to `10^b`, evenly spaced in the exponent. Whole exponents give exact decimals.

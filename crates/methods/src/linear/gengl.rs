@@ -19,6 +19,27 @@ use crate::solver::{
 /// Named components with their penalties.
 pub type Decomposition = Vec<(String, Component)>;
 
+/// A strength that leaves nothing but zero from some value on.
+#[derive(Debug, Clone, Copy)]
+pub struct StrengthMax {
+    /// Its name.
+    pub parameter: &'static str,
+    /// The value, given the gradient of the loss at zero up to its sign, `c_t X_t'y_t` (features x tasks).
+    pub of: fn(&Array2<f64>) -> f64,
+}
+
+impl StrengthMax {
+    /// The value on the training part of a problem.
+    ///
+    /// # Errors
+    /// If the data are not finite.
+    pub fn on(&self, problem: &Problem, point: &ParamSet) -> Result<f64, FitError> {
+        let options: Options = point.read();
+        let loss = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
+        Ok((self.of)(&loss.correlations()))
+    }
+}
+
 /// A method whose weights are a sum of penalised components.
 pub trait GenGlMethod: Send + Sync {
     /// Its own hyperparameters.
@@ -32,6 +53,11 @@ pub trait GenGlMethod: Send + Sync {
 
     /// The components and their penalties (SSMTL, Table 1).
     fn decomposition(params: &Self::Params) -> Decomposition;
+
+    /// The strength that leaves nothing but zero from some value on, where that value has a closed form.
+    fn strength_max() -> Option<StrengthMax> {
+        None
+    }
 
     /// What the fitted components say about the tasks.
     fn memberships(_components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usize>> {

@@ -1,9 +1,10 @@
 //! Group lasso over features: all tasks use the same few features.
 
 use mtl_core::Target;
+use ndarray::Array2;
 use serde::Deserialize;
 
-use super::gengl::{Decomposition, GenGlMethod};
+use super::gengl::{Decomposition, GenGlMethod, StrengthMax};
 use crate::method::{Family, Info};
 use crate::params::ParamSpec;
 use crate::penalty::Component;
@@ -39,5 +40,10 @@ impl GenGlMethod for L21 {
 
     fn decomposition(params: &Params) -> Decomposition {
         vec![("W".into(), Component { rows: params.gamma, ..Component::default() })]
+    }
+
+    fn strength_max() -> Option<StrengthMax> {
+        let of = |gradient: &Array2<f64>| gradient.rows().into_iter().fold(0.0_f64, |max, r| max.max(r.dot(&r).sqrt()));
+        Some(StrengthMax { parameter: "gamma", of })
     }
 }

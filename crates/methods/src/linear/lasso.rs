@@ -6,7 +6,7 @@ use mtl_core::Target;
 use ndarray::Array2;
 use serde::Deserialize;
 
-use super::gengl::{self, Decomposition, GenGlMethod};
+use super::gengl::{self, Decomposition, GenGlMethod, StrengthMax};
 use crate::datafit::{LossScale, Squared};
 use crate::method::{Context, Family, FitError, Fitted, Info, Model, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -67,6 +67,11 @@ impl GenGlMethod for Lasso {
 
     fn decomposition(params: &Params) -> Decomposition {
         vec![("W".into(), Component { entries: params.gamma, ..Component::default() })]
+    }
+
+    fn strength_max() -> Option<StrengthMax> {
+        let of = |gradient: &Array2<f64>| gradient.iter().fold(0.0_f64, |max, v| max.max(v.abs()));
+        Some(StrengthMax { parameter: "gamma", of })
     }
 
     fn fit(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {

@@ -8,7 +8,7 @@ pub mod ols;
 pub mod rmtfl;
 pub mod ssmtl_m;
 
-pub use gengl::{Decomposition, GenGlMethod};
+pub use gengl::{Decomposition, GenGlMethod, StrengthMax};
 
 use std::collections::BTreeMap;
 
