@@ -1,0 +1,309 @@
+"""This project's solvers and their peers on the same problems, in the same run, on one thread each.
+
+    python3 benches/peers/run.py [--markdown | --json]
+
+Builds the Rust side, fits the same points with both, checks that the objectives agree and prints seconds per fit.
+`benches/README.md` says what is compared and how to read it.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from itertools import chain
+from math import isclose
+from pathlib import Path
+
+for library in ("OMP", "OPENBLAS", "MKL", "VECLIB", "NUMEXPR"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"  # Read when numpy is loaded.
+
+try:
+    import numpy as np
+    import sklearn
+
+    import lasso
+    import spg
+    from problem import GRID, sarcos, synthetic
+except ImportError as missing:
+    install = "python3 -m venv /tmp/peers && /tmp/peers/bin/pip install numpy scipy scikit-learn"
+    sys.exit(f"{missing}; install the peers first:\n    {install}\n    /tmp/peers/bin/python {sys.argv[0]}")
+
+ROOT = Path(__file__).resolve().parents[2]
+RUST = ["cargo", "run", "--release", "--quiet", "-p", "mtl-methods", "--example", "grid_peer", "--"]
+# Relative distance from the optimum at which smoothing may stop, the tolerance of `mtl` by default, and that of the
+# optimum all are measured against.
+ACCURACY, DEFAULT, REFERENCE = 1e-4, 1e-6, 1e-8
+# The published iteration in mtl, as `spg.Fit.published` has it.
+PUBLISHED = {"solver": "spg", "momentum": "as-printed", "mu": 1e-4, "stop": "change", "tol": 1e-4, "max_iter": 2000}
+# How many times faster a grid of SSMTL_m fits has to be.
+REQUIRED = 20
+# Short paths are fitted again and again for this many seconds, as in `grid_peer`.
+TIMED_FOR = 0.05
+
+
+class Rust:
+    """`grid_peer` on one problem."""
+
+    def __init__(self, problem, folder):
+        self.problem, self.folder = Path(folder) / "problem.json", folder
+        problem.save(self.problem)
+
+    def fit(self, method, paths, **options):
+        """One result a path."""
+        file = Path(self.folder) / "paths.json"
+        jobs = [{"method": method, "points": [{**point, **options} for point in path]} for path in paths]
+        file.write_text(json.dumps(jobs))
+        done = subprocess.run([*RUST, str(self.problem), str(file)], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        return json.loads(done.stdout)
+
+    def certified(self, method, paths, tolerance):
+        """The same with every optimum certified to a relative tolerance."""
+        results = self.fit(method, paths, tol=tolerance)
+        for point in chain.from_iterable(result["points"] for result in results):
+            check(point["converged"] and point["residual"] <= tolerance, f"{method} is certified to {tolerance:g}")
+        return results
+
+
+checks = {}
+
+
+def check(holds, statement):
+    """Remembers whether a statement held every time it was checked."""
+    checks[statement] = checks.get(statement, True) and bool(holds)
+
+
+def compare_ssmtl(problem, repeats, seconds):
+    """SSMTL_m on the grid: `mtl` against the published iteration in numpy."""
+    points = list(chain.from_iterable(GRID))
+    alone = [[point] for point in points]
+    with tempfile.TemporaryDirectory() as folder:
+        rust = Rust(problem, folder)
+        reference = [path["points"][0] for path in rust.certified("ssmtl-m", alone, REFERENCE)]
+        optima = np.array([point["objective"] for point in reference])
+        for point, found in zip(points, reference):
+            objective = spg.Fit(problem, point).objective(np.array(found["components"]))
+            check(abs(objective / found["objective"] - 1) < 1e-9, "numpy finds the objective of mtl at mtl's weights")
+        by_path = optima.reshape(len(GRID), -1)
+        rounds = []
+        for _ in range(repeats):
+            warm = {tolerance: rust.certified("ssmtl-m", GRID, tolerance) for tolerance in (DEFAULT, ACCURACY)}
+            turn = {
+                "mtl": spread(warm[DEFAULT]),
+                "mtl-1e-4": spread(warm[ACCURACY]),
+                "mtl-cold": spread(rust.certified("ssmtl-m", alone, DEFAULT)),
+                "numpy-corrected": spg.reach_all(problem, GRID, by_path, ACCURACY, True, seconds),
+                "numpy-printed": spg.reach_all(problem, GRID, by_path, ACCURACY, False, seconds),
+                "numpy-as-published": [spg.Fit(problem, point).published() for point in points],
+                "mtl-as-published": spread(rust.fit("ssmtl-m", alone, **PUBLISHED)),
+            }
+            for theirs, ours in zip(turn["numpy-as-published"], turn["mtl-as-published"]):
+                same = theirs["iterations"] == ours["iterations"] and isclose(theirs["objective"], ours["objective"])
+                check(same, "the published iteration ends at the same iterate in both")
+            rounds.append(turn)
+    fits = {}
+    for name in rounds[0]:
+        turns = zip(*(turn[name] for turn in rounds))
+        fits[name] = [sorted(fit, key=lambda turn: turn["seconds"])[repeats // 2] for fit in turns]
+        for fit, optimum in zip(fits[name], optima):
+            fit["excess"] = fit["objective"] / optimum - 1
+            check(fit["excess"] > -REFERENCE, "nobody is below a certified optimum")
+    for ours, theirs in zip(fits["mtl"], fits["numpy-corrected"]):
+        check(ours["excess"] < theirs["excess"] + DEFAULT, "mtl's objectives are at least as good as numpy's, to 1e-6")
+    summary = {}
+    ours = statistics.mean(fit["seconds"] for fit in fits["mtl"])
+    for name, all_fits in fits.items():
+        mean = statistics.mean(fit["seconds"] for fit in all_fits)
+        summary[name] = {
+            "seconds_per_fit": mean,
+            "times_mtl": mean / ours,
+            "worst_excess": max(fit["excess"] for fit in all_fits),
+            "out_of_time": sum(not fit.get("reached", True) for fit in all_fits),
+        }
+    check(summary["numpy-corrected"]["times_mtl"] >= REQUIRED, f"mtl is at least {REQUIRED} times faster per fit")
+    return {"points": points, "optima": optima.tolist(), "fits": fits, "summary": summary, "limit": seconds}
+
+
+def spread(paths):
+    """Results of points; a path's time is spread evenly over its points."""
+    return [
+        {"seconds": path["seconds"] / len(path["points"]), **{k: point[k] for k in ("objective", "iterations")}}
+        for path in paths
+        for point in path["points"]
+    ]
+
+
+def compare_lasso(problem, repeats):
+    """A path of lassos: `mtl` against scikit-learn, both within 1e-6 of the optimum."""
+    strengths = problem.strengths()
+    path = [[{"gamma": strength} for strength in strengths]]
+    with tempfile.TemporaryDirectory() as folder:
+        rust = Rust(problem, folder)
+        optima = rust.certified("lasso", path, 1e-9)[0]["points"]
+
+        def excess(objectives):
+            return max(value / optimum["objective"] - 1 for value, optimum in zip(objectives, optima))
+
+        def sklearn_excess(tolerance):
+            weights = lasso.fit_path(problem, strengths, tolerance)
+            return excess(lasso.objective(problem, w, strength) for w, strength in zip(weights, strengths))
+
+        # The loosest setting that is accurate enough: scikit-learn's rule is stricter than its tolerance sounds.
+        tolerance = next(t for t in 10.0 ** -np.arange(1.0, 12.0) if sklearn_excess(t) <= DEFAULT)
+        rounds = []
+        for _ in range(repeats):
+            ours = rust.certified("lasso", path, DEFAULT)
+            rounds.append((ours[0]["seconds"], timed(lambda: lasso.fit_path(problem, strengths, tolerance))))
+    ours_excess = excess(point["objective"] for point in ours[0]["points"])
+    check(ours_excess <= DEFAULT, "lasso: both sides are within 1e-6 of the optimum")
+    mtl, peer = (statistics.median(times) / len(strengths) for times in zip(*rounds))
+    return {
+        "problem": problem.name,
+        "strengths": len(strengths),
+        "sklearn_tolerance": tolerance,
+        "mtl": {"seconds_per_fit": mtl, "worst_excess": ours_excess},
+        "sklearn": {"seconds_per_fit": peer, "worst_excess": sklearn_excess(tolerance), "times_mtl": peer / mtl},
+    }
+
+
+def timed(work):
+    """Seconds that `work` takes, over as many runs as fit into `TIMED_FOR`, at least one."""
+    start = time.perf_counter()
+    runs = 0
+    while (elapsed := time.perf_counter() - start) < TIMED_FOR:
+        work()
+        runs += 1
+    return elapsed / runs
+
+
+def machine():
+    """What the numbers belong to."""
+
+    def output(*command):
+        return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "date": date.today().isoformat(),
+        "cpu": models[0] if models else platform.machine(),
+        "cores": os.cpu_count(),
+        "load": [round(load, 1) for load in os.getloadavg()],
+        "commit": output("git", "rev-parse", "--short", "HEAD"),
+        "rustc": output("rustc", "--version"),
+        "python": platform.python_version(),
+        "numpy": f"{np.__version__} ({blas['name']} {blas['version']})",
+        "scikit-learn": sklearn.__version__,
+    }
+
+
+LABELS = {
+    "mtl": "mtl, certified to 1e-6, warm",
+    "mtl-1e-4": "mtl, certified to 1e-4, warm",
+    "mtl-cold": "mtl, certified to 1e-6, every fit from zero",
+    "numpy-corrected": "numpy, momentum corrected, mu in stages, warm, told the optimum",
+    "numpy-printed": "numpy, iteration as printed, warm, told the optimum",
+    "numpy-as-published": "numpy, iteration and stopping rule as published",
+    "mtl-as-published": "mtl, the same (solver: spg)",
+}
+
+
+def report(results, markdown):
+    """The tables as text."""
+    yield "Machine: " + ", ".join(f"{name} {value}" for name, value in results["machine"].items())
+    yield f"One thread a side, sides interleaved, medians of {results['repeats']} repeats."
+    yield ""
+    ssmtl = results["ssmtl_m"]
+    yield f"SSMTL_m, {len(ssmtl['points'])} points; {results['problem']}"
+    yield ""
+    rows = [("solver", "ms per fit", "times mtl", "worst excess", "out of time")]
+    for name, row in ssmtl["summary"].items():
+        late = row["out_of_time"]
+        times = f"{'>= ' if late else ''}{row['times_mtl']:.1f}"
+        rows.append((LABELS[name], ms(row["seconds_per_fit"]), times, percent(row["worst_excess"]), late or ""))
+    yield from table(rows, markdown)
+    yield ""
+    yield f"Point by point, ms (a numpy fit ends after {ssmtl['limit']:g} s, then the excess is given):"
+    yield ""
+    rows = [("gamma1", "gamma2", "phi", "optimum", "mtl from zero", "corrected", "printed", "as published", "excess")]
+    fits = ssmtl["fits"]
+    for i, (point, optimum) in enumerate(zip(ssmtl["points"], ssmtl["optima"])):
+        names = ("numpy-corrected", "numpy-printed")
+        reach = [fits[name][i] for name in names]
+        reach = [ms(fit["seconds"]) if fit["reached"] else f"+{percent(fit['excess'])}" for fit in reach]
+        published = fits["numpy-as-published"][i]
+        strengths = (f"{point[name]:g}" for name in ("gamma1", "gamma2", "phi"))
+        ended = (ms(published["seconds"]), percent(published["excess"]))
+        rows.append((*strengths, f"{optimum:.1f}", ms(fits["mtl-cold"][i]["seconds"]), *reach, *ended))
+    yield from table(rows, markdown)
+    for lassos in results["lasso"]:
+        yield ""
+        yield f"Lasso, {lassos['strengths']} strengths, all tasks a fit; {lassos['problem']}"
+        yield ""
+        rows = [("solver", "ms per fit", "times mtl", "worst excess")]
+        for name, label in (
+            ("mtl", "mtl, certified to 1e-6"),
+            ("sklearn", f"scikit-learn, Gram matrices, tol {lassos['sklearn_tolerance']:g}"),
+        ):
+            row = lassos[name]
+            times = f"{row.get('times_mtl', 1):.1f}"
+            rows.append((label, ms(row["seconds_per_fit"]), times, percent(row["worst_excess"])))
+        yield from table(rows, markdown)
+    yield ""
+    yield from (f"{'ok    ' if holds else 'FAILED'} {statement}" for statement, holds in results["checks"].items())
+
+
+def ms(seconds):
+    return f"{1e3 * seconds:.3g}" if seconds < 1 else f"{1e3 * seconds:.0f}"
+
+
+def percent(excess):
+    return f"{100 * excess:.0f} %" if excess >= 0.1 else f"{100 * excess:.2g} %"
+
+
+def table(rows, markdown):
+    """Rows with aligned columns, the first to the left."""
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    for row in [rows[0], rule, *rows[1:]]:
+        cells = [str(row[0]).ljust(widths[0]), *(str(cell).rjust(w) for cell, w in zip(row[1:], widths[1:]))]
+        yield "| " + " | ".join(cells) + " |" if markdown else "  ".join(cells).rstrip()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=3, help="rounds through all solvers (default 3)")
+    parser.add_argument("--seconds", type=float, default=5.0, help="time limit of a numpy fit (default 5)")
+    parser.add_argument("--sarcos", type=Path, metavar="FILE", help="fit rows of this sarcos_inv_test.mat instead")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print everything that was measured")
+    form.add_argument("--markdown", action="store_true", help="print Markdown tables")
+    args = parser.parse_args()
+
+    subprocess.run(["cargo", "build", *RUST[2:-1]], cwd=ROOT, check=True)
+    small = sarcos(args.sarcos) if args.sarcos else synthetic(600, 21, 7)
+    results = {
+        "machine": machine(),
+        "repeats": args.repeats,
+        "problem": small.name,
+        "ssmtl_m": compare_ssmtl(small, args.repeats, args.seconds),
+        "lasso": [compare_lasso(problem, args.repeats) for problem in (small, synthetic(600, 100, 32))],
+        "checks": checks,
+    }
+    if args.json:
+        json.dump(results, sys.stdout, indent=1)
+        print()
+    else:
+        print("\n".join(report(results, args.markdown)))
+    sys.exit(0 if all(checks.values()) else 1)
+
+
+if __name__ == "__main__":
+    main()
