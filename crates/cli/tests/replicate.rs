@@ -1,5 +1,7 @@
 //! `mtl replicate` from data to report, as a user sees it: threads, interruptions, skipped data, failures, bad input.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod driver;
 
 use std::path::{Path, PathBuf};

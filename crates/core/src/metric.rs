@@ -129,9 +129,7 @@ impl Metric {
             Self::RelativeError => Kind::Recovery(|w, t| Some(recovery::relative_error(w, t))),
             Self::SupportF1 => Kind::Recovery(|w, t| Some(recovery::support_f1(w, t))),
             Self::RowRecall => Kind::Recovery(recovery::row_recall),
-            Self::ClusterPurity => {
-                Kind::Recovery(|w, t| Some(recovery::purity(&recovery::clusters(w, t)?, &t.groups)))
-            }
+            Self::ClusterPurity => Kind::Recovery(|w, t| Some(recovery::purity(&recovery::clusters(w, t)?, &t.groups))),
             Self::ClusterAri => {
                 Kind::Recovery(|w, t| Some(recovery::adjusted_rand(&recovery::clusters(w, t)?, &t.groups)))
             }

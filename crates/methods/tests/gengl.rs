@@ -1,5 +1,7 @@
 //! Every penalty against the operator algebra, which writes its groups out as matrices (SSMTL section 8, 1-5 and 9).
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use mtl_methods::gengl::{GenGl, Partition, project_to_ball, vec};

@@ -1,5 +1,7 @@
 //! Every convex method against optimality conditions computed from the rows, and the invariants of SSMTL's section 8.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use common::{correlation, fit, half_loss, largest, named_value, num, params, random, tight, weights};
@@ -360,7 +362,6 @@ fn cascade_is_an_upper_bound() {
         fit("ssmtl-m", &data, &given).objective.total
     };
     let (once, several, many) = (cascade(1), cascade(3), cascade(3000));
-    println!("{joint} {several} {once}");
     assert!(joint <= several * (1.0 + 1e-9) && several <= once * (1.0 + 1e-9) && joint < once);
     assert!((many - joint) / joint < 1e-6, "{many} {joint}");
 }

@@ -111,7 +111,9 @@ fn the_page_is_the_one_we_looked_at() {
     insta::assert_snapshot!("page", without_hashes(&text("index.md")));
     insta::assert_snapshot!("latex", text("tables/table1.tex"));
     let html = text("index.html");
-    for part in ["<svg", "badge good", "aria-sort", "id=\"records-table1-groups-gl\"", "href=\"#records-table1-groups-gl\""] {
+    for part in
+        ["<svg", "badge good", "aria-sort", "id=\"records-table1-groups-gl\"", "href=\"#records-table1-groups-gl\""]
+    {
         assert!(html.contains(part), "no {part}");
     }
     let elsewhere = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");

@@ -11,13 +11,15 @@ use crate::args::StoreArgs;
 use crate::output;
 
 #[derive(Args)]
-#[command(after_help = "One row for each record, hyperparameter point, part, measure and task (task empty: the mean over tasks), sorted
+#[command(
+    after_help = "One row for each record, hyperparameter point, part, measure and task (task empty: the mean over tasks), sorted
 by what was run.
 
 Examples:
   mtl export > results.csv
   mtl export --format parquet -o results.parquet
-  mtl export --no-timings | sha256sum            the same on every run, whatever the number of threads")]
+  mtl export --no-timings | sha256sum            the same on every run, whatever the number of threads"
+)]
 pub struct Export {
     #[command(flatten)]
     store: StoreArgs,

@@ -98,7 +98,7 @@ impl Replicate {
         let folder = self.store.folder()?;
         let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
         if self.list {
-            emit(&plan(&studies, &Store::reading(&folder), jobs))?;
+            emit(plan(&studies, &Store::reading(&folder), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
         let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
@@ -227,7 +227,12 @@ fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> Strin
         }
     }
     let time = rough(total.seconds / jobs as f64);
-    format!("{table}\n{} stored, {} to run, about {time} on {}\n", count(total.stored, "cell"), total.missing, count(jobs, "thread"))
+    format!(
+        "{table}\n{} stored, {} to run, about {time} on {}\n",
+        count(total.stored, "cell"),
+        total.missing,
+        count(jobs, "thread")
+    )
 }
 
 fn rough(seconds: f64) -> String {

@@ -131,7 +131,7 @@ pub(crate) mod tests {
 
         let spec = DatasetSpec::new(name).with("samples", "100").canonical(&Catalog::embedded()).unwrap();
         let more = draw(&spec.options, &Seed::of(&1_u32));
-        let same = |a: &Task, b: &Task| a.x.slice(s![..SAMPLES, ..]) == b.x && a.y.slice(s![..SAMPLES]) == b.y;
+        let same = |a: &Task, b: &Task| a.x.slice(s![..SAMPLES, ..]) == *b.x && a.y.slice(s![..SAMPLES]) == b.y;
         assert_eq!(more.n_samples(), 100 * m);
         assert!(more.tasks.iter().zip(&data.tasks).all(|(a, b)| same(a, b)), "more samples of the same tasks");
 

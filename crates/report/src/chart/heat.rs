@@ -80,11 +80,7 @@ impl HeatPanel {
     }
 }
 
-fn colour_bar<DB: DrawingBackend>(
-    canvas: &Canvas<'_, DB>,
-    (x, y): (f64, f64),
-    largest: f64,
-) -> Result<(), ChartError> {
+fn colour_bar<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, (x, y): (f64, f64), largest: f64) -> Result<(), ChartError> {
     let size = (12.0, FRAME.1);
     bitmap(canvas, (x, y), size, &|_, v| diverging(1.0 - 2.0 * v))?;
     frame(canvas, (x, y), size)?;
@@ -120,8 +116,7 @@ fn bitmap<DB: DrawingBackend>(
             pixels.extend([r, g, b]);
         }
     }
-    let image: Option<BitMapElement<'_, (i32, i32)>> =
-        BitMapElement::with_owned_buffer(canvas.at(x, y), size, pixels);
+    let image: Option<BitMapElement<'_, (i32, i32)>> = BitMapElement::with_owned_buffer(canvas.at(x, y), size, pixels);
     match image {
         Some(image) => canvas.put(&image),
         None => Err(ChartError::new("a bitmap of the wrong size")),

@@ -19,5 +19,7 @@ pub fn page(document: &Document) -> Result<String, PageError> {
     templates.add_template("page.html", include_str!("../templates/page.html"))?;
     let style = include_str!("../templates/page.css");
     let script = include_str!("../templates/page.js");
-    Ok(templates.get_template("page.html")?.render(context! { document => Value::from(Serde(document)), style, script })?)
+    Ok(templates
+        .get_template("page.html")?
+        .render(context! { document => Value::from(Serde(document)), style, script })?)
 }

@@ -75,7 +75,8 @@ mod tests {
         example.rows.push(vec![Cell::text("SSMTL_m"), value.judged("close", Tone::Near)]);
         let text = table(&example);
         assert!(text.contains("\\caption{50 \\% of x\\_1}") && text.contains("\\begin{tabular}{lr}"), "{text}");
-        let row = "SSMTL\\_m & \\shortstack[r]{\\textbf{0.5000} {\\scriptsize close}\\\\{\\scriptsize 0.1 $\\pm$ 0.2}} \\\\";
+        let row =
+            "SSMTL\\_m & \\shortstack[r]{\\textbf{0.5000} {\\scriptsize close}\\\\{\\scriptsize 0.1 $\\pm$ 0.2}} \\\\";
         assert!(text.contains(row), "{text}");
     }
 }

@@ -286,7 +286,7 @@ impl Document {
 pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
-        size if size >= 1e5 || size < 1e-4 => format!("{value:.2e}"),
+        size if !(1e-4..1e5).contains(&size) => format!("{value:.2e}"),
         size if size >= 100.0 => format!("{value:.1}"),
         _ => format!("{value:.4}"),
     }

@@ -28,7 +28,11 @@ pub fn blocks(results: &Results, source: Source<'_>) -> Result<Vec<Block>, Chart
     }
     let pairs = pairs(results);
     if !pairs.is_empty() {
-        blocks.push(Block::heading(3, slug(&[&study.id, "paired"]), format!("{} against each method", study.reference)));
+        blocks.push(Block::heading(
+            3,
+            slug(&[&study.id, "paired"]),
+            format!("{} against each method", study.reference),
+        ));
         // Measures of recovery mostly sit at their bounds: a table says that better than a chart.
         if study.show == Show::Comparison {
             let caption = format!(
@@ -54,9 +58,8 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
                 .methods
                 .iter()
                 .filter_map(|m| {
-                    let same = |j: &&Judged| {
-                        j.dataset == found.label && j.metric == metric.name() && j.method == m.label
-                    };
+                    let same =
+                        |j: &&Judged| j.dataset == found.label && j.metric == metric.name() && j.method == m.label;
                     judged.iter().find(same)
                 })
                 .collect();
@@ -90,7 +93,9 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
             table.rows.push(cells);
         }
     }
-    table.notes.push("Mean ± standard deviation over repeats; bold: the best mean. Numbers link to the records behind them.".into());
+    table.notes.push(
+        "Mean ± standard deviation over repeats; bold: the best mean. Numbers link to the records behind them.".into(),
+    );
     if judged.iter().any(|j| j.published.is_some()) {
         table.notes.push(
             "Reproduced: equivalent to the published mean within a margin (the published standard deviation; without one \
@@ -114,8 +119,20 @@ fn cells(results: &Results, judged: &[Judged]) -> Table {
         format!("{}-cells", study.id),
         format!("{}: every published number and what became of it", study.source),
         &[
-            "data set", "measure", "method", "#n", "#mean", "#std", "#published", "#published std", "#difference",
-            "#in published std", "#margin", "#p (equivalence)", "verdict", "reason",
+            "data set",
+            "measure",
+            "method",
+            "#n",
+            "#mean",
+            "#std",
+            "#published",
+            "#published std",
+            "#difference",
+            "#in published std",
+            "#margin",
+            "#p (equivalence)",
+            "verdict",
+            "reason",
         ],
     );
     table.stamp = stamp(results);
@@ -224,8 +241,21 @@ fn paired_table(results: &Results, pairs: &[Pair]) -> Table {
         format!("{}-paired", study.id),
         format!("{}: {} minus each other method, paired by repeat", study.source, study.reference),
         &[
-            "data set", "measure", "against", "#n", "#difference", "95 % interval", "test that applies", "#p",
-            "#p (Holm)", "better", "#d_z", "#Cliff's δ", "#paired t: p", "#Wilcoxon: p", "#P(practically equal)",
+            "data set",
+            "measure",
+            "against",
+            "#n",
+            "#difference",
+            "95 % interval",
+            "test that applies",
+            "#p",
+            "#p (Holm)",
+            "better",
+            "#d_z",
+            "#Cliff's δ",
+            "#paired t: p",
+            "#Wilcoxon: p",
+            "#P(practically equal)",
         ],
     );
     table.stamp = stamp(results);

@@ -36,8 +36,16 @@ fn fits(results: &Results) -> Table {
         format!("{}-fits", study.id),
         format!("{}: chosen hyperparameters and certificates", study.source),
         &[
-            "data set", "method", "chosen (repeats)", "#scored", "#of them open", "#tuning fits", "#of them open",
-            "certificate", "#worst residual", "our parameters",
+            "data set",
+            "method",
+            "chosen (repeats)",
+            "#scored",
+            "#of them open",
+            "#tuning fits",
+            "#of them open",
+            "certificate",
+            "#worst residual",
+            "our parameters",
         ],
     );
     table.stamp = stamp(results);

@@ -48,7 +48,9 @@ fn rows(a: &Results, b: &Results, source: Source<'_>) -> Vec<Row> {
     for dataset in a.datasets() {
         for metric in &a.study.metrics {
             for method in a.methods() {
-                let (Some(left), Some(right)) = (a.scores(dataset, method), b.scores(dataset, method)) else { continue };
+                let (Some(left), Some(right)) = (a.scores(dataset, method), b.scores(dataset, method)) else {
+                    continue;
+                };
                 let paired = left.same_splits(right);
                 let (left, right) = match paired {
                     true => left.paired(right, *metric),
@@ -99,15 +101,26 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         slug(&["finding", &finding.id]) + "-numbers",
         format!("{}: both sides", finding.title),
         &[
-            "data set", "measure", "method", &format!("#{}", finding.a.value), &format!("#{}", finding.b.value),
-            "#published", "closer to the paper", "#n", "#difference", "95 % interval", "test that applies", "#p",
-            "#p (Holm)", "#d_z", "#Cliff's δ",
+            "data set",
+            "measure",
+            "method",
+            &format!("#{}", finding.a.value),
+            &format!("#{}", finding.b.value),
+            "#published",
+            "closer to the paper",
+            "#n",
+            "#difference",
+            "95 % interval",
+            "test that applies",
+            "#p",
+            "#p (Holm)",
+            "#d_z",
+            "#Cliff's δ",
         ],
     );
     table.stamp = format!("{}: {}; {}: {}", finding.a.value, stamp(a), finding.b.value, stamp(b));
     let compared = |r: &Row| compare(&r.a, &r.b, a.study.protocol.resampling(), r.metric.higher_is_better()).ok();
-    let comparisons: Vec<Option<Comparison>> =
-        rows.iter().map(|r| if r.paired { compared(r) } else { None }).collect();
+    let comparisons: Vec<Option<Comparison>> = rows.iter().map(|r| if r.paired { compared(r) } else { None }).collect();
     let raw: Vec<f64> = comparisons.iter().flatten().map(|c| c.test().p).collect();
     let mut corrected = holm(&raw).into_iter();
     for (row, comparison) in rows.iter().zip(&comparisons) {

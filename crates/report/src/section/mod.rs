@@ -69,7 +69,8 @@ pub fn stamp(results: &Results) -> String {
         let entry = catalog.get(&r.variant.as_ref()?.spec.name).ok()?;
         Some(format!("{}: {}", r.label, entry.status))
     });
-    let mut parts = vec![format!("profile {}", study.profile.name()), format!("n = {} repeats", study.protocol.repeats)];
+    let mut parts =
+        vec![format!("profile {}", study.profile.name()), format!("n = {} repeats", study.protocol.repeats)];
     parts.extend(data);
     parts.join("; ")
 }

@@ -70,8 +70,18 @@ pub fn summary(source: Source<'_>, claims: &Claims) -> Vec<Block> {
         "summary-verdicts",
         "Published numbers and what became of them",
         &[
-            "study", "title", "profile", "#repeats", "#published", "#reproduced", "#close", "#better", "#differs", "#not comparable",
-            "#of them within 2 published std", "#not run",
+            "study",
+            "title",
+            "profile",
+            "#repeats",
+            "#published",
+            "#reproduced",
+            "#close",
+            "#better",
+            "#differs",
+            "#not comparable",
+            "#of them within 2 published std",
+            "#not run",
         ],
     );
     for results in source.studies {
