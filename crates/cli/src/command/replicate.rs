@@ -1,6 +1,6 @@
 //! `mtl replicate`: from data to verdict.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,21 +36,8 @@ const INTERRUPTED: u8 = 130;
 
 Results are stored as soon as they are computed. Stop with Ctrl-C and run the same command to go on.")]
 pub struct Replicate {
-    /// Paper: the name of a folder in experiments/
-    paper: String,
-    /// How much to run
-    #[arg(long, value_enum, default_value_t = ProfileArg::Quick)]
-    profile: ProfileArg,
-    /// Tables and figures to run, by the names of their files [default: all]
-    #[arg(long, value_delimiter = ',', value_name = "ID,..")]
-    only: Vec<String>,
     #[command(flatten)]
-    store: StoreArgs,
-    /// Folder that reports/PAPER and figures/PAPER are written to [default: the workspace]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    #[command(flatten)]
-    data: DataArgs,
+    wanted: Wanted,
     /// Threads [default: one a core]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -63,6 +50,75 @@ pub struct Replicate {
     /// Minutes one cell may take before it is recorded as a failure
     #[arg(long, value_name = "MINUTES", default_value_t = 60.0)]
     limit: f64,
+}
+
+/// Which tables and figures, from which data and results, and where they go.
+#[derive(Args)]
+pub struct Wanted {
+    /// Paper: the name of a folder in experiments/
+    paper: String,
+    /// How much of the protocol
+    #[arg(long, value_enum, default_value_t = ProfileArg::Quick)]
+    profile: ProfileArg,
+    /// Tables and figures, by the names of their files [default: all]
+    #[arg(long, value_delimiter = ',', value_name = "ID,..")]
+    only: Vec<String>,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Folder that reports/PAPER and figures/PAPER are written to [default: the workspace]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+/// What was asked for, found and checked.
+pub struct Found {
+    /// The paper.
+    pub paper: Paper,
+    /// Its studies as the profile runs them, with their data.
+    pub studies: Vec<(Study, Vec<Resolved>)>,
+    /// Where data come from.
+    pub library: Library,
+    /// Folder of the results store.
+    pub store: PathBuf,
+    /// Folder that report and figures go to.
+    pub out: PathBuf,
+}
+
+impl Wanted {
+    /// Reads the paper and looks for its data.
+    pub fn find(&self) -> anyhow::Result<Found> {
+        let workspace = Workspace::find()?;
+        let paper = workspace.paper(&self.paper)?;
+        let studies = selected(&paper, self.profile.into(), &self.only)?;
+        let (store, library) = (self.store.folder()?, self.data.library()?);
+        let with_data = |study: Study| {
+            let resolved = study.data.iter().map(|data| resolve(data, &library)).collect::<Result<_, _>>()?;
+            Ok((study, resolved))
+        };
+        let studies = studies.into_iter().map(with_data).collect::<anyhow::Result<_>>()?;
+        let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
+        Ok(Found { paper, studies, library, store, out })
+    }
+}
+
+impl Found {
+    /// Writes the report and says what came out; the exit status tells whether cells failed.
+    pub fn finish(self, store: &Store, tally: &Tally) -> anyhow::Result<ExitCode> {
+        let collect = |(study, data)| Results::collect(study, data, store);
+        let results: Vec<Results> = self.studies.into_iter().map(collect).collect();
+        let report = Report::build(&self.paper, &results, store)?;
+        for file in report.files()? {
+            write_atomically(&self.out.join(&file.path), &file.bytes)?;
+        }
+        let mut text = report.summary().to_owned();
+        text += &format!("cells    {} run now, {} of them failed\n", tally.done + tally.failed, tally.failed);
+        text += &format!("report   {}\n", self.out.join(report.page()).display());
+        text += &format!("figures  {}\n", self.out.join(report.figures()).display());
+        emit(&text)?;
+        Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
 }
 
 /// How much of a study is run.
@@ -88,72 +144,36 @@ impl From<ProfileArg> for Profile {
 
 impl Replicate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let workspace = Workspace::find()?;
-        let paper = workspace.paper(&self.paper)?;
-        let studies = selected(&paper, self.profile.into(), &self.only)?;
         let limit = Duration::try_from_secs_f64(60.0 * self.limit)
             .with_context(|| format!("--limit {}: expected a number of minutes", self.limit))?;
-        let library = self.data.library()?;
-        let studies = with_data(studies, &library)?;
-        let folder = self.store.folder()?;
         let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
+        let found = self.wanted.find()?;
         if self.list {
-            emit(plan(&studies, &Store::reading(&folder), jobs))?;
+            emit(plan(&found.studies, &Store::reading(&found.store), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
-        let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
-        check_writable(&out)?;
-        let store = Store::open(&folder)?;
-        forget(&self.force, &studies, &store)?;
-        let runner = Runner { library: &library, store: &store, jobs, stop: stop_on_interrupt(), limit: Some(limit) };
-        let tally = drive(&studies, &runner, &Bars::default())?;
+        check_writable(&found.out)?;
+        let store = Store::open(&found.store)?;
+        forget(&self.force, &found.studies, &store)?;
+        let stop = stop_on_interrupt();
+        let runner = Runner { library: &found.library, store: &store, jobs, stop, limit: Some(limit) };
+        let tally = drive(&found.studies, &runner, &Bars::default())?;
         if tally.interrupted {
             eprintln!("stopped; {} cells are stored. Run the same command to go on.", tally.done);
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        let results = studies.into_iter().map(|(study, data)| Results::collect(study, data, &store)).collect();
-        finish(&paper, results, &store, &out, &tally)
+        found.finish(&store, &tally)
     }
 }
 
 /// The studies asked for, as the profile runs them.
-pub fn selected(paper: &Paper, profile: Profile, only: &[String]) -> anyhow::Result<Vec<Study>> {
+fn selected(paper: &Paper, profile: Profile, only: &[String]) -> anyhow::Result<Vec<Study>> {
     if let Some(wrong) = only.iter().find(|id| !paper.studies.iter().any(|s| s.id == **id)) {
         let valid: Vec<_> = paper.studies.iter().map(|s| s.id.as_str()).collect();
         bail!("--only {wrong}: there is no such table or figure of {}; valid: {}", paper.slug, valid.join(", "));
     }
     let wanted = paper.studies.iter().filter(|s| only.is_empty() || only.contains(&s.id));
     Ok(wanted.map(|s| s.narrowed(profile)).collect::<Result<_, _>>()?)
-}
-
-/// Looks for the data of every study.
-pub fn with_data(studies: Vec<Study>, library: &Library) -> anyhow::Result<Vec<(Study, Vec<Resolved>)>> {
-    let mut found = Vec::new();
-    for study in studies {
-        let resolved = study.data.iter().map(|data| resolve(data, library)).collect::<Result<_, _>>()?;
-        found.push((study, resolved));
-    }
-    Ok(found)
-}
-
-/// Writes the report and says what came out; the exit status tells whether cells failed.
-pub fn finish(
-    paper: &Paper,
-    results: Vec<Results>,
-    store: &Store,
-    out: &Path,
-    tally: &Tally,
-) -> anyhow::Result<ExitCode> {
-    let report = Report::build(paper, &results, store)?;
-    for file in report.files()? {
-        write_atomically(&out.join(&file.path), &file.bytes)?;
-    }
-    let mut text = report.summary().to_owned();
-    text += &format!("cells    {} run now, {} of them failed\n", tally.done + tally.failed, tally.failed);
-    text += &format!("report   {}\n", out.join(report.page()).display());
-    text += &format!("figures  {}\n", out.join(report.figures()).display());
-    emit(&text)?;
-    Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn stop_on_interrupt() -> Arc<AtomicBool> {

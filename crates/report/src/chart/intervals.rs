@@ -133,21 +133,29 @@ impl Panel {
         for (r, name) in self.rows.iter().enumerate() {
             let middle = top + (r as f64 + 0.5) * ROW;
             canvas.text(name, left - 7.0, middle, 12.0, Align::Right, BLACK)?;
-            let present = self.series.len() as f64;
-            for (s, (series, colour)) in self.series.iter().zip(PALETTE).enumerate() {
-                let Some(Some(m)) = series.marks.get(r) else { continue };
+            // Marks share the height of the row; one that is alone stands in its middle.
+            let there: Vec<_> = self
+                .series
+                .iter()
+                .zip(PALETTE)
+                .filter_map(|(series, colour)| Some((series.marks.get(r).copied().flatten()?, colour)))
+                .collect();
+            let present = there.len() as f64;
+            for (s, (m, colour)) in there.into_iter().enumerate() {
                 let y = middle + (s as f64 - (present - 1.0) / 2.0) * (ROW - 6.0) / present;
+                if m.value > high {
+                    canvas.text(&format!("{} >", number(m.value)), right - 4.0, y, 10.0, Align::Right, colour)?;
+                    continue;
+                }
+                if m.value < low {
+                    canvas.text(&format!("< {}", number(m.value)), left + 4.0, y, 10.0, Align::Left, colour)?;
+                    continue;
+                }
                 let (from, to) = (m.low.clamp(low, high), m.high.clamp(low, high));
                 if to > from {
                     canvas.line(&[(x(from), y), (x(to), y)], 1.4, colour)?;
                 }
-                if m.value > high {
-                    canvas.text(&format!("{} >", number(m.value)), right - 4.0, y, 10.0, Align::Right, colour)?;
-                } else if m.value < low {
-                    canvas.text(&format!("< {}", number(m.value)), left + 4.0, y, 10.0, Align::Left, colour)?;
-                } else {
-                    mark(canvas, x(m.value), y, m.hollow, colour)?;
-                }
+                mark(canvas, x(m.value), y, m.hollow, colour)?;
             }
         }
         canvas.line(&[(left, top), (right, top), (right, bottom), (left, bottom), (left, top)], 0.8, GREY)

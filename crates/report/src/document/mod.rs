@@ -10,6 +10,7 @@ pub use html::{PageError, page as html_page};
 pub use latex::table as latex_table;
 pub use markdown::page as markdown_page;
 
+use mtl_stats::Interval;
 use serde::Serialize;
 
 /// A whole report.
@@ -212,6 +213,11 @@ impl Cell {
     pub fn p(value: f64) -> Self {
         let text = if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") };
         Self { text, value: Some(value), ..Self::default() }
+    }
+
+    /// An interval, if there is one.
+    pub fn interval(interval: Option<Interval>) -> Self {
+        Self::text(interval.map_or_else(|| "–".into(), |i| format!("[{}, {}]", number(i.low), number(i.high))))
     }
 
     /// A whole number.

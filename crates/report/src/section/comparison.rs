@@ -8,7 +8,7 @@ use mtl_stats::{Comparison, compare, holm};
 use super::judged::{Judged, badge};
 use super::{Source, judge, shown, slug, stamp};
 use crate::chart::{ChartError, Intervals, Mark, Panel, Series};
-use crate::document::{Block, Cell, Column, Table, Tone, number};
+use crate::document::{Block, Cell, Column, Table, Tone};
 
 /// Everything about the scores of a study.
 pub fn blocks(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
@@ -267,14 +267,13 @@ fn paired_table(results: &Results, pairs: &[Pair]) -> Table {
             Some(mtl_stats::Side::B) => Cell::badge(&pair.method, Tone::Bad),
             None => Cell::badge("not decided", Tone::Neutral),
         };
-        let interval = c.interval.map_or_else(|| "–".into(), |i| format!("[{}, {}]", number(i.low), number(i.high)));
         table.rows.push(vec![
             Cell::text(shown(results, &pair.dataset)),
             Cell::text(pair.metric.name()),
             Cell::text(&pair.method),
             Cell::count(c.n),
             Cell::number(c.difference),
-            Cell::text(interval),
+            Cell::interval(c.interval),
             Cell::text(c.test().name).hint(&c.why),
             Cell::p(c.test().p),
             Cell::p(pair.corrected),

@@ -9,7 +9,7 @@ use mtl_stats::{Comparison, Summary, compare, holm};
 use super::comparison::{axis, mark};
 use super::{Source, judge, shown, slug, stamp};
 use crate::chart::{ChartError, Intervals, Panel, Series};
-use crate::document::{Block, Cell, Table, number, plus_minus};
+use crate::document::{Block, Cell, Table, plus_minus};
 
 /// One finding after the other; those whose studies were not both run are left out.
 ///
@@ -143,7 +143,7 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
             Some(c) => cells.extend([
                 Cell::count(c.n),
                 Cell::number(c.difference),
-                Cell::text(c.interval.map_or("–".into(), |i| format!("[{}, {}]", number(i.low), number(i.high)))),
+                Cell::interval(c.interval),
                 Cell::text(c.test().name).hint(&c.why),
                 Cell::p(c.test().p),
                 Cell::p(corrected.next().unwrap_or(1.0)),

@@ -5,11 +5,11 @@ for (const head of document.querySelectorAll("th")) {
     const down = head.getAttribute("aria-sort") === "ascending";
     for (const other of table.querySelectorAll("th")) other.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const key = row => row.cells[column].dataset.value ?? row.cells[column].textContent;
-    const order = (a, b) => {
-      const [x, y] = [key(a), key(b)], [u, v] = [Number(x), Number(y)];
-      return Number.isNaN(u) || Number.isNaN(v) ? x.localeCompare(y) : u - v;
-    };
+    const numeric = head.classList.contains("number");
+    const text = row => row.cells[column].dataset.value ?? row.cells[column].textContent;
+    // What is no number, such as a dash, goes to the end.
+    const number = row => { const value = parseFloat(text(row)); return Number.isNaN(value) ? Infinity : value; };
+    const order = (a, b) => numeric ? number(a) - number(b) || 0 : text(a).localeCompare(text(b));
     body.append(...[...body.rows].sort((a, b) => down ? order(b, a) : order(a, b)));
   };
   head.addEventListener("click", sort);
