@@ -57,7 +57,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                 };
                 return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
             }
-            Err(LoadError::Unavailable(reason)) => missing.push((spec.clone(), reason.to_string())),
+            Err(LoadError::Unavailable(reason)) => missing.push((spec.clone(), reason.in_one_line())),
             Err(other) => return Err(other),
         }
     }

@@ -82,6 +82,18 @@ impl FetchError {
             _ => false,
         }
     }
+
+    /// The error in one line, without places on the user's own machine: for reports.
+    pub fn in_one_line(&self) -> String {
+        match self {
+            Self::NotObtained { file, tried, .. } => {
+                let public = tried.iter().filter(|a| a.place.starts_with("http"));
+                let attempts: Vec<_> = public.map(|a| format!("{}: {}", a.place, a.reason)).collect();
+                format!("no copy of `{file}` ({})", attempts.join("; "))
+            }
+            other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+        }
+    }
 }
 
 fn not_obtained(dataset: &str, file: &str, tried: &[Attempt]) -> String {
@@ -109,6 +121,7 @@ mod tests {
             Attempt { place: "https://a.org/f".into(), reason: "HTTP 404 Not Found".into(), damaged: false },
         ];
         let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried };
+        assert_eq!(error.in_one_line(), "no copy of `f` (https://a.org/f: HTTP 404 Not Found)");
         assert_eq!(
             error.to_string(),
             "no copy of `f` for data set `a`\nlooked in\n  cache /c/a/f\n    not there\n  https://a.org/f\n    \

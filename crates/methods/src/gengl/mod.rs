@@ -87,7 +87,7 @@ impl GenGl {
         self.operators(w.shape()).iter().map(|d| length(&d.dot(&v))).sum()
     }
 
-    /// Smoothed value and gradient (as a vector in the order of [`vec`]) of `strength` times the seminorm.
+    /// Smoothed value and gradient (as a vector in the order of [`vec()`]) of `strength` times the seminorm.
     pub fn smoothed(&self, w: &ArrayD<f64>, strength: f64, mu: f64) -> (f64, Array1<f64>) {
         let v = vec(w);
         let mut value = 0.0;

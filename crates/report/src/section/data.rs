@@ -67,13 +67,10 @@ fn missing(found: &Resolved) -> Option<String> {
     let (wanted, reason) = found.missing.first()?;
     let command = format!("To fetch it: mtl datasets fetch {}", wanted.name);
     Some(match &found.variant {
-        None => format!("{} was skipped: {}\n{command}", found.label, reason.lines().next().unwrap_or_default()),
+        None => format!("{} was skipped: {reason}\n{command}", found.label),
         Some(variant) => format!(
-            "{} stands for the variant `{}` here, not for `{}`: {}\n{command}",
-            found.label,
-            variant.spec.name,
-            wanted.name,
-            reason.lines().next().unwrap_or_default()
+            "{} stands for the variant `{}` here, not for `{}`: {reason}\n{command}",
+            found.label, variant.spec.name, wanted.name
         ),
     })
 }
