@@ -65,7 +65,7 @@ pub struct DataArgs {
     /// Folder that downloaded data sets are kept in [default: datasets/cache in the workspace]
     #[arg(long, value_name = "DIR", env = "MTL_CACHE")]
     cache: Option<PathBuf>,
-    /// Folder or address with copies, laid out <dataset>/<file>, tried before the official addresses
+    /// Folder or address with copies, laid out DATASET/FILE, tried before the official addresses
     #[arg(long, value_name = "DIR|URL", env = "MTL_MIRROR")]
     mirror: Option<String>,
     /// Leave the network alone; a mirror folder still serves
