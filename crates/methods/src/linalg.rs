@@ -2,16 +2,20 @@
 //! so that a result does not depend on the number of threads.
 
 use faer::Side;
+use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::solvers::{Llt, Solve};
-use faer::{Mat, MatMut};
-use ndarray::{Array1, Array2};
+use faer::{Accum, Mat, MatMut, Par};
+use ndarray::{Array1, Array2, ArrayView1};
 
 /// Eigenvalues below this share of the largest are zero: the directions they belong to carry no data.
 const RANK: f64 = 1e-13;
 
 /// Copies an ndarray matrix into a faer matrix.
 fn to_faer(a: &Array2<f64>) -> Mat<f64> {
-    Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[[i, j]])
+    match a.as_slice() {
+        Some(flat) => faer::MatRef::from_row_major_slice(flat, a.nrows(), a.ncols()).to_owned(),
+        None => Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[[i, j]]),
+    }
 }
 
 /// The positive part of the spectrum of a symmetric positive semidefinite matrix: `A = V diag(values) V'`.
@@ -53,7 +57,7 @@ impl Spectrum {
         for (mut column, value) in vectors.columns_mut().into_iter().zip(&small.values) {
             column /= value.sqrt();
         }
-        Ok(Self { values: small.values, vectors })
+        Ok(Self { values: small.values, vectors: vectors.as_standard_layout().into_owned() })
     }
 
     /// Rank `r`.
@@ -68,9 +72,31 @@ impl Spectrum {
 
     /// `A^+ b`, the least-squares solution of smallest length.
     pub fn pseudo_solve(&self, b: &Array1<f64>) -> Array1<f64> {
-        let mut inner = self.vectors.t().dot(b);
+        let mut inner = self.rotate(b.view());
         inner.zip_mut_with(&self.values, |v, value| *v /= value);
         self.vectors.dot(&inner)
+    }
+
+    /// `V'v`, row by row of `V`, which is how it lies in memory.
+    pub fn rotate(&self, v: ArrayView1<'_, f64>) -> Array1<f64> {
+        let mut out = vec![0.0; self.rank()];
+        for (row, &factor) in self.vectors.rows().into_iter().zip(v) {
+            if let Some(row) = row.as_slice() {
+                axpy(factor, row, &mut out);
+            }
+        }
+        Array1::from(out)
+    }
+
+    /// `V diag(values) V'`, half of it computed and the rest mirrored.
+    pub fn rebuild(&self, values: &Array1<f64>) -> Array2<f64> {
+        let p = self.vectors.nrows();
+        let (left, right) = (to_faer(&(&self.vectors * values)), to_faer(&self.vectors));
+        let mut product = Mat::zeros(p, p);
+        let (lower, whole) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+        let (left, right) = (left.as_ref(), right.as_ref().transpose());
+        matmul(product.as_mut(), lower, Accum::Replace, left, whole, right, whole, 1.0, Par::Seq);
+        Array2::from_shape_fn((p, p), |(i, j)| product[(i.max(j), i.min(j))])
     }
 }
 
@@ -126,7 +152,7 @@ mod tests {
         let gram = x.t().dot(&x);
         for spectrum in [Spectrum::of(&gram).unwrap(), Spectrum::of_root(&x).unwrap()] {
             assert_eq!(spectrum.rank(), 2);
-            let rebuilt = (&spectrum.vectors * &spectrum.values).dot(&spectrum.vectors.t());
+            let rebuilt = spectrum.rebuild(&spectrum.values);
             assert!((rebuilt - &gram).iter().all(|d| d.abs() < 1e-12));
         }
     }

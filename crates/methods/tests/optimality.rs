@@ -32,6 +32,27 @@ fn curvature(data: &MultiTask) -> f64 {
     data.tasks.iter().map(largest).fold(0.0, f64::max)
 }
 
+/// Inputs of few directions and a little noise, as neighbouring sites of a river or joints of an arm give them.
+fn collinear(n: usize, p: usize, m: usize) -> MultiTask {
+    let data = random(n, p, m, 7);
+    let basis = random(4, p, 1, 8).tasks[0].x.as_ref().clone();
+    let narrow = |_: usize, x: &Array2<f64>| x.slice(ndarray::s![.., ..4]).dot(&basis) + x * 0.02;
+    data.map(narrow, |_, y| y.clone())
+}
+
+/// Just below the strength that leaves nothing but zero the copies start at zero, and used to stay there for thousands
+/// of iterations.
+#[test]
+fn a_fit_near_the_null_model_converges_as_fast_as_any() {
+    let data = collinear(60, 24, 5);
+    for gamma2 in [100.0, 50.0, 25.0] {
+        let given = [("gamma1", num(0.01)), ("gamma2", num(gamma2)), ("phi", num(2.0))];
+        let fitted = fit("ssmtl-m", &data, &given);
+        assert!(fitted.objective.penalty > 0.0, "{gamma2}: the null model is no test");
+        assert!(fitted.convergence.converged && fitted.convergence.iterations <= 600, "{:?}", fitted.convergence);
+    }
+}
+
 fn shapes() -> impl Strategy<Value = MultiTask> {
     // Tall and wide problems, one task and several.
     (3_usize..25, 1_usize..9, 1_usize..6, 0_u64..1000).prop_map(|(n, p, m, key)| random(n, p, m, key))
@@ -113,6 +134,8 @@ proptest! {
             ("lasso", vec![("gamma", num(g1))]),
             ("l21", vec![("gamma", num(g1))]),
             ("rmtfl", vec![("gamma1", num(g1)), ("gamma2", num(g2))]),
+            ("ssmtl-m", vec![("gamma1", num(g1)), ("gamma2", num(g2)), ("terms", named_value("feature-level"))]),
+            ("ssmtl-m", vec![("gamma1", num(g1)), ("gamma2", num(g2)), ("terms", named_value("element-wise"))]),
         ] {
             let headline = tight(name, &data, &given).objective.total;
             for solver in ["fista", "admm"] {
@@ -190,6 +213,64 @@ fn the_published_rule_stops_early() {
     let early = fit("ssmtl-m", &data, &published);
     assert!(early.convergence.converged && early.convergence.iterations < 50);
     assert!(early.objective.total > 1.2 * exact, "{} {exact}", early.objective.total);
+}
+
+/// Each half of the terms is a problem of its own, certified like the whole; what is left out costs nothing.
+#[test]
+fn every_half_of_the_terms_is_solved() {
+    let data = random(15, 6, 4, 11);
+    let given = [("gamma1", num(0.7)), ("gamma2", num(1.5)), ("phi", num(3.0))];
+    let whole = tight("ssmtl-m", &data, &given);
+    for terms in ["feature-level", "task-level", "vector-wise", "element-wise"] {
+        let mut half = given.to_vec();
+        half.push(("terms", named_value(terms)));
+        let fitted = tight("ssmtl-m", &data, &half);
+        assert!(fitted.convergence.converged, "{terms}: {:?}", fitted.convergence);
+        assert!(fitted.objective.total < whole.objective.total, "{terms}");
+        assert!(fitted.objective.loss < whole.objective.loss + 1e-9, "{terms}: less penalty, closer fit");
+    }
+}
+
+/// Section 4.7: the demo's exponents, and the program as it runs, whose clustering terms are zero.
+#[test]
+fn the_demo_has_strengths_of_its_own() {
+    let demo = |terms: &str| {
+        let given = [
+            ("gamma1", num(0.001)),
+            ("gamma2", num(0.1)),
+            ("phi", num(10.0)),
+            ("exponents", named_value("demo")),
+            ("terms", named_value(terms)),
+        ];
+        let decomposition = (method("ssmtl-m").unwrap().decomposition.unwrap())(&params("ssmtl-m", &given));
+        let strengths = |(_, c): &(String, mtl_methods::penalty::Component)| {
+            [c.column_pairs, c.rows, c.entry_pairs, c.entries].map(|s| (s * 1e9).round() / 1e9)
+        };
+        decomposition.iter().map(strengths).collect::<Vec<_>>()
+    };
+    assert_eq!(demo("all"), [[0.001, 0.001, 0.1, 0.1], [0.01, 0.01, 0.01, 0.01]]);
+    assert_eq!(demo("feature-level"), [[0.0, 0.001, 0.0, 0.1], [0.0, 0.01, 0.0, 0.01]]);
+}
+
+/// The demo's step schedule freezes: on data of another scale than it was set for, far from the optimum.
+#[test]
+fn the_demo_schedule_freezes() {
+    let data = random(40, 15, 6, 5);
+    let given = [("gamma1", num(1e-3)), ("gamma2", num(0.1)), ("phi", num(10.0))];
+    let exact = tight("ssmtl-m", &data, &given).objective.total;
+    let mut demo = given.to_vec();
+    demo.extend([
+        ("solver", named_value("spg")),
+        ("step", named_value("demo")),
+        ("momentum", named_value("as-printed")),
+        ("stop", named_value("change")),
+        ("tol", num(1e-4)),
+        ("mu", num(1e-4)),
+        ("max_iter", ParamValue::Count(2000)),
+    ]);
+    let frozen = fit("ssmtl-m", &data, &demo);
+    assert!(frozen.convergence.converged && frozen.convergence.iterations < 100, "{:?}", frozen.convergence);
+    assert!(frozen.objective.total > 1.5 * exact, "{} {exact}", frozen.objective.total);
 }
 
 /// Section 8, 7: equal seminorms on all levels collapse to the level of least strength.

@@ -185,7 +185,7 @@ impl Squared {
         let mut out = point.clone();
         for (t, spectrum) in self.spectra.iter().enumerate() {
             if spectrum.rank() < self.n_features() {
-                let projected = spectrum.vectors.dot(&spectrum.vectors.t().dot(&point.column(t)));
+                let projected = spectrum.vectors.dot(&spectrum.rotate(point.column(t)));
                 out.column_mut(t).assign(&projected);
             }
         }
@@ -194,11 +194,21 @@ impl Squared {
 
     /// `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`: by how much fits whose gradients differ by `delta` differ.
     pub fn distance(&self, delta: &Array2<f64>) -> f64 {
+        if self.shared {
+            let inner = self.spectra[0].vectors.t().dot(delta);
+            let weights = Array1::from_iter(self.factors.iter().map(|c| 0.5 / c));
+            return inner
+                .rows()
+                .into_iter()
+                .zip(&self.spectra[0].values)
+                .map(|(row, value)| row.iter().zip(&weights).map(|(v, w)| v * v * w).sum::<f64>() / value)
+                .sum();
+        }
         self.spectra
             .iter()
             .enumerate()
             .map(|(t, spectrum)| {
-                let inner = spectrum.vectors.t().dot(&delta.column(t));
+                let inner = spectrum.rotate(delta.column(t));
                 let energy: f64 = inner.iter().zip(&spectrum.values).map(|(v, value)| v * v / value).sum();
                 energy / (2.0 * self.factors[t])
             })

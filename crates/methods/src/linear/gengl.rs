@@ -12,8 +12,8 @@ use crate::method::{Context, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{ParamSet, ParamSpec};
 use crate::penalty::Component;
 use crate::solver::{
-    Admm, Convergence, DualPoint, Momentum, Objective, ResidualKind, Smoothing, Solution, SolverError, StopRule,
-    Stopping, cascade, coordinate_descent, fista, spg, sum,
+    Admm, Convergence, DualPoint, Momentum, Objective, ResidualKind, Smoothing, Solution, SolverError, Spg, Step,
+    StopRule, Stopping, cascade, coordinate_descent, fista, spg, sum,
 };
 
 /// Named components with their penalties.
@@ -118,6 +118,7 @@ struct Options {
     loss_scale: LossScale,
     solver: Solver,
     momentum: Momentum,
+    step: Step,
     mu: f64,
     components: Fit,
     sweeps: usize,
@@ -141,6 +142,11 @@ fn shared_params() -> Vec<ParamSpec> {
         ParamSpec::count("max_iter", 1, 20_000, "iterations after which a fit is reported as not converged"),
         ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the squared residuals"),
         ParamSpec::choice("momentum", Momentum::CHOICES, "spg only: the correct extrapolation or the printed one"),
+        ParamSpec::choice(
+            "step",
+            Step::CHOICES,
+            "spg only: 1 / Lip, or the schedule of SSMTL's demo, which soon freezes",
+        ),
         ParamSpec::number("mu", 0.0, false, 0.0, "spg only: smoothing parameter; 0 lowers it in stages (demo: 1e-4)"),
         ParamSpec::choice("components", &["joint", "cascade"], "fit components together or one after the other"),
         ParamSpec::count("sweeps", 1, 1, "cascade only: passes through the components"),
@@ -241,7 +247,8 @@ fn solve(
         }
         (Solver::Spg, _) => {
             let smoothing = if options.mu > 0.0 { Smoothing::Fixed(options.mu) } else { Smoothing::Continuation };
-            spg(objective, start, smoothing, options.momentum, stopping, context)?
+            let how = Spg { smoothing, momentum: options.momentum, step: options.step };
+            spg(objective, start, how, stopping, context)?
         }
     };
     warm.components.clone_from(&solution.components);

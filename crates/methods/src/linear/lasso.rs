@@ -50,7 +50,7 @@ impl GenGlMethod for Lasso {
             objective: "L + gamma ||W||_1",
             targets: &[Target::Regression],
             citation: "Tibshirani (1996), Regression shrinkage and selection via the lasso, JRSS B 58(1)",
-            revision: 1,
+            revision: 2,
         }
     }
 

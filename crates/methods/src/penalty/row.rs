@@ -14,7 +14,7 @@ pub struct RowPenalty {
 /// Buffers for [`RowPenalty::prox`], so that a sweep over rows allocates nothing.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    order: Vec<usize>,
+    order: Vec<(f64, usize)>,
     blocks: Vec<(f64, f64)>,
 }
 
@@ -108,11 +108,24 @@ fn cluster(x: &mut [f64], strength: f64, scratch: &mut Scratch) {
     let Scratch { order, blocks } = scratch;
     let m = x.len();
     order.clear();
-    order.extend(0..m);
-    order.sort_unstable_by(|&a, &b| x[b].total_cmp(&x[a]).then(a.cmp(&b)));
+    order.extend(x.iter().copied().zip(0..));
+    // Few tasks, so insertion; equal values are pooled, whatever their order.
+    if m <= 32 {
+        for i in 1..m {
+            let moved = order[i];
+            let mut hole = i;
+            while hole > 0 && order[hole - 1].0 < moved.0 {
+                order[hole] = order[hole - 1];
+                hole -= 1;
+            }
+            order[hole] = moved;
+        }
+    } else {
+        order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    }
     blocks.clear();
-    for (i, &j) in order.iter().enumerate() {
-        let mut block = (x[j] - strength * (m as f64 - 1.0 - 2.0 * i as f64), 1.0);
+    for (i, &(value, _)) in order.iter().enumerate() {
+        let mut block = (value - strength * (m as f64 - 1.0 - 2.0 * i as f64), 1.0);
         while let Some(&(sum, count)) = blocks.last() {
             if sum * block.1 > block.0 * count {
                 break;
@@ -124,8 +137,9 @@ fn cluster(x: &mut [f64], strength: f64, scratch: &mut Scratch) {
     }
     let mut position = 0;
     for &(sum, count) in blocks.iter() {
-        for &j in &order[position..position + count as usize] {
-            x[j] = sum / count;
+        let mean = sum / count;
+        for &(_, j) in &order[position..position + count as usize] {
+            x[j] = mean;
         }
         position += count as usize;
     }

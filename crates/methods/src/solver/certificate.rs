@@ -121,7 +121,7 @@ impl Pooled {
         let mut total = Array2::<f64>::zeros((p, p));
         for t in 0..loss.n_tasks() {
             let spectrum = loss.spectrum(t);
-            total += &((&spectrum.vectors * &(&spectrum.values * loss.factor(t))).dot(&spectrum.vectors.t()));
+            total += &spectrum.rebuild(&(&spectrum.values * loss.factor(t)));
         }
         Ok(Self { spectrum: Spectrum::of(&total)? })
     }

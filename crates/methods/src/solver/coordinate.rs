@@ -227,13 +227,23 @@ impl<'a> Task<'a> {
 
     fn among(&self, active: &[usize]) -> Array2<f64> {
         let k = active.len();
-        Array2::from_shape_fn((k, k), |(a, b)| {
-            let (i, j) = (active[a], active[b]);
-            self.factor
-                * match &self.curvature {
-                    Curvature::Full(gram) => gram[[i, j]],
-                    Curvature::Root { columns, .. } => columns.row(i).dot(&columns.row(j)),
+        let mut out = Array2::zeros((k, k));
+        for (mut row, &i) in out.rows_mut().into_iter().zip(active) {
+            match &self.curvature {
+                Curvature::Full(gram) => {
+                    if let (Some(row), Some(gram)) = (row.as_slice_mut(), gram.row(i).as_slice()) {
+                        for (o, &j) in row.iter_mut().zip(active) {
+                            *o = self.factor * gram[j];
+                        }
+                    }
                 }
-        })
+                Curvature::Root { columns, .. } => {
+                    for (o, &j) in row.iter_mut().zip(active) {
+                        *o = self.factor * columns.row(i).dot(&columns.row(j));
+                    }
+                }
+            }
+        }
+        out
     }
 }

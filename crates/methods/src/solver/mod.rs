@@ -13,7 +13,7 @@ pub use cascade::cascade;
 pub use certificate::{DualPoint, Gap, Pooled, best_gap, duality_gap, pool};
 pub use coordinate::coordinate_descent;
 pub use fista::fista;
-pub use spg::{Momentum, Smoothing, spg};
+pub use spg::{Momentum, Smoothing, Spg, Step, spg};
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

@@ -9,7 +9,7 @@ use crate::linalg::{Cholesky, Spectrum, axpy, symmetric_times};
 
 /// One task's resolvent, dense or as a low-rank correction of the identity.
 enum Operator {
-    /// The matrix itself, `p x p`.
+    /// What the matrix adds to the identity, `p x p`.
     Dense(Array2<f64>),
     /// `I + V diag(d) V'`, with `V'` stored by rows.
     LowRank { rows: Array2<f64>, scale: Array1<f64> },
@@ -17,19 +17,28 @@ enum Operator {
 
 impl Operator {
     fn new(spectrum: &Spectrum, sigma: f64) -> Self {
-        let scale = spectrum.values.mapv(|v| 1.0 / (1.0 + sigma * v) - 1.0);
+        let scale = spectrum.values.mapv(|v| -sigma * v / (1.0 + sigma * v));
         let p = spectrum.vectors.nrows();
         if 2 * spectrum.rank() < p {
             return Self::LowRank { rows: spectrum.vectors.t().as_standard_layout().to_owned(), scale };
         }
-        let mut dense = (&spectrum.vectors * &scale).dot(&spectrum.vectors.t());
-        dense.diag_mut().mapv_inplace(|d| d + 1.0);
-        Self::Dense(dense)
+        Self::Dense(spectrum.rebuild(&scale))
+    }
+
+    /// Adds the correction to `out`.
+    fn add_to(&self, out: &mut Array2<f64>) {
+        match self {
+            Self::Dense(correction) => *out += correction,
+            Self::LowRank { rows, scale } => *out += &(&rows.t() * scale).dot(rows),
+        }
     }
 
     fn apply(&self, v: &[f64], out: &mut [f64]) {
         match self {
-            Self::Dense(matrix) => symmetric_times(matrix, v, out),
+            Self::Dense(correction) => {
+                symmetric_times(correction, v, out);
+                axpy(1.0, v, out);
+            }
             Self::LowRank { rows, scale } => {
                 out.copy_from_slice(v);
                 for (row, scale) in rows.rows().into_iter().zip(scale) {
@@ -88,13 +97,10 @@ impl Resolvent {
         let coupling = if tie == Tie::None {
             Coupling::None
         } else {
-            // K = sum_t A_t (I + sigma A_t)^{-1}, from the spectra.
+            // K = sum_t A_t (I + sigma A_t)^{-1} = -1/sigma sum_t ((I + sigma A_t)^{-1} - I).
             let mut k = Array2::<f64>::zeros((p, p));
-            for t in 0..m {
-                let (spectrum, c) = (loss.spectrum(t), loss.factor(t));
-                let scale = spectrum.values.mapv(|v| c * v / (1.0 + sigma * c * v));
-                k += &(&spectrum.vectors * &scale).dot(&spectrum.vectors.t());
-            }
+            operators.iter().for_each(|operator| operator.add_to(&mut k));
+            k /= -sigma;
             match tie {
                 Tie::Weighted(weight) => {
                     k.diag_mut().mapv_inplace(|d| d + weight);

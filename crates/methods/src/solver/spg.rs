@@ -35,22 +35,58 @@ pub enum Smoothing {
     Continuation,
 }
 
-/// Minimises the smoothed objective with step `1 / Lip`. The value reported and watched is that of the true objective.
+/// The step size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Step {
+    /// `1 / Lip` throughout, as published.
+    #[default]
+    Lipschitz,
+    /// As in SSMTL's demo: 5e-5, half of it after the first iteration, a tenth after every thirty. It does not look at the
+    /// data, and after some sixty iterations nothing moves any more.
+    Demo,
+}
+
+impl Step {
+    /// The names, for parameter schemas.
+    pub const CHOICES: &'static [&'static str] = &["lipschitz", "demo"];
+
+    /// Step of iteration `k` where the gradient has this Lipschitz constant.
+    fn at(self, k: usize, lipschitz: f64) -> f64 {
+        match (self, k) {
+            (Self::Lipschitz, _) => 1.0 / lipschitz.max(f64::MIN_POSITIVE),
+            (Self::Demo, 0) => 5e-5,
+            (Self::Demo, _) => 2.5e-5 * 0.1_f64.powi((k / 30) as i32),
+        }
+    }
+}
+
+/// The choices that the published solver leaves open, or that its printed and its released form make differently.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spg {
+    /// The smoothing parameter.
+    pub smoothing: Smoothing,
+    /// The extrapolation.
+    pub momentum: Momentum,
+    /// The step size.
+    pub step: Step,
+}
+
+/// Minimises the smoothed objective. The value reported and watched is that of the true objective.
 ///
 /// # Errors
 /// If an iterate is not finite or the run is interrupted.
 pub fn spg(
     objective: &Objective<'_>,
     start: Vec<Array2<f64>>,
-    smoothing: Smoothing,
-    momentum: Momentum,
+    how: Spg,
     stopping: Stopping,
     context: &Context,
 ) -> Result<Solution, SolverError> {
     let (p, m, h) = (objective.loss.n_features(), objective.loss.n_tasks(), objective.components.len());
     let groups: usize = objective.components.iter().flat_map(Component::terms).map(|(s, _)| s.n_groups(p, m)).sum();
     let pooled = Pooled::new(objective)?;
-    let mut mu = match smoothing {
+    let mut mu = match how.smoothing {
         Smoothing::Fixed(mu) => mu,
         Smoothing::Continuation => 0.1,
     };
@@ -58,12 +94,12 @@ pub fn spg(
     let mut trace = Vec::new();
     let mut iterations = 0;
     loop {
-        let target = match smoothing {
+        let target = match how.smoothing {
             Smoothing::Fixed(mu) => mu,
             Smoothing::Continuation => 2.0 * stopping.tolerance * objective.value(&w).total / groups.max(1) as f64,
         };
         let final_stage = mu <= target;
-        let stage = Stage { objective, h, mu: mu.max(target), momentum, pooled: &pooled, last: final_stage };
+        let stage = Stage { objective, h, mu: mu.max(target), how, pooled: &pooled, last: final_stage };
         let (solution, used) = stage.run(w, stopping, iterations, &mut trace, context)?;
         iterations += used;
         if final_stage || solution.convergence.converged || iterations >= stopping.max_iterations {
@@ -79,7 +115,7 @@ struct Stage<'a> {
     objective: &'a Objective<'a>,
     h: usize,
     mu: f64,
-    momentum: Momentum,
+    how: Spg,
     pooled: &'a Pooled,
     last: bool,
 }
@@ -100,7 +136,7 @@ impl Stage<'_> {
         trace: &mut Vec<f64>,
         context: &Context,
     ) -> Result<(Solution, usize), SolverError> {
-        let step = 1.0 / self.lipschitz().max(f64::MIN_POSITIVE);
+        let lipschitz = self.lipschitz();
         let budget = stopping.max_iterations.saturating_sub(before);
         let mut w = start;
         let mut search = w.clone();
@@ -112,12 +148,13 @@ impl Stage<'_> {
                     seminorm.smoothed(search, strength, self.mu, gradient);
                 }
             }
+            let step = self.how.step.at(before + k, lipschitz);
             let next: Vec<_> = search.iter().zip(&gradients).map(|(s, g)| s - &(g * step)).collect();
             // ((1 - theta_k) / theta_k) theta_{k+1} with theta_k = 2 / (k + 2).
             let weight = k as f64 / (k as f64 + 3.0);
             search = next
                 .iter()
-                .zip(if self.momentum == Momentum::Fista { &w } else { &search })
+                .zip(if self.how.momentum == Momentum::Fista { &w } else { &search })
                 .map(|(next, from)| next + &((next - from) * weight))
                 .collect();
             w = next;

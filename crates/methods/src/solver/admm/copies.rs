@@ -2,7 +2,7 @@
 //!
 //! A copy is kept as its Douglas-Rachford point `s`: the copy itself is `z = prox(s)` and its scaled dual `u = s - z`.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, Zip};
 
 use crate::penalty::row::Scratch;
 use crate::penalty::{ColumnPairs, Component, n_pairs};
@@ -35,13 +35,19 @@ impl Rho {
 
     /// The parameter that would have balanced residuals of this ratio (primal over dual, both relative).
     fn balanced(self, ratio: f64) -> Self {
-        if !ratio.is_finite() || ratio <= 0.0 {
+        if ratio.is_nan() || ratio <= 0.0 {
             return self;
         }
-        let exponent = self.exponent + (ratio.log2().round() as i32).clamp(-6, 6);
+        // A copy that stays at zero has no dual residual, however far it is from its original: its parameter is far
+        // too small, or its dual variable would have grown large enough to move it.
+        let step = if ratio.is_infinite() { STUCK } else { (ratio.log2().round() as i32).clamp(-6, 6) };
+        let exponent = self.exponent + step;
         Self { exponent: exponent.clamp(self.typical - RANGE, self.typical + RANGE), ..self }
     }
 }
+
+/// By how many binary orders of magnitude the parameter of a copy that does not move at all is raised.
+const STUCK: i32 = 3;
 
 /// What a matrix copy stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,9 +98,7 @@ impl MatrixCopy {
     /// `rho (z - u)`, what pulls at the component.
     pub fn add_pull(&self, out: &mut Array2<f64>) {
         let rho = self.rho.value();
-        for ((out, z), s) in out.iter_mut().zip(&self.value).zip(&self.point) {
-            *out += rho * (2.0 * z - s);
-        }
+        Zip::from(out).and(&self.value).and(&self.point).for_each(|out, z, s| *out += rho * (2.0 * z - s));
     }
 
     /// `rho u`, this copy's share of `-grad L`.
@@ -104,16 +108,19 @@ impl MatrixCopy {
 
     /// Over-relaxed proximal step towards `w`.
     pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: bool, scratch: &mut Scratch) {
-        let scale = square(w);
-        let w = self.part.of(w);
-        for ((s, z), w) in self.point.iter_mut().zip(&self.value).zip(&w) {
-            *s += RELAXATION * (w - z);
-        }
+        let whole = w;
+        let centred = match self.part {
+            Part::Whole => None,
+            Part::Centred => Some(self.part.of(w)),
+        };
+        let w = centred.as_ref().unwrap_or(whole);
+        Zip::from(&mut self.point).and(&self.value).and(w).for_each(|s, z, w| *s += RELAXATION * (w - z));
         let mut value = self.point.clone();
         self.part.terms(component).prox(&mut value, 1.0 / self.rho.value(), scratch);
         if balance {
+            let scale = square(whole);
             let dual = &self.point - &value;
-            let ratio = residual_ratio(&w, &value, &self.value, &dual, scale);
+            let ratio = residual_ratio(w, &value, &self.value, &dual, scale);
             let balanced = self.rho.balanced(ratio);
             let factor = self.rho.value() / balanced.value();
             self.point = &value + &(dual * factor);
