@@ -327,13 +327,13 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.mat");
         let mut file = MatFile::new();
-        file.insert("x", matrw::matvar!([[0.5, 2.0], [3.0, -4.5], [5.0, 6.0]]));
+        file.insert("x", matrw::matvar!([[0.5, 2.0], [3.0, 4.5], [5.0, 6.0]]));
         file.insert("y", matrw::matvar!([[1_u8], [26_u8], [200_u8]]));
         file.insert("short", matrw::matvar!([[1.0], [2.0]]));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
         let table = read(&path, &["x", "y"], 3).unwrap();
         assert_eq!(table.columns, ["1", "2", "3"]);
-        assert_eq!(table.values, array![[0.5, 2.0, 1.0], [3.0, -4.5, 26.0], [5.0, 6.0, 200.0]]);
+        assert_eq!(table.values, array![[0.5, 2.0, 1.0], [3.0, 4.5, 26.0], [5.0, 6.0, 200.0]]);
         assert!(table.values.is_standard_layout());
 
         let fails = |variables: &[&str], columns: usize, expected: &str| {
