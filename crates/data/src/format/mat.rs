@@ -327,9 +327,12 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.mat");
         let mut file = MatFile::new();
+        let column = |numbers: MatlabType, rows: usize| {
+            MatVariable::NumericArray(matrw::NumericArray::new(vec![rows, 1], numbers, None).unwrap())
+        };
         file.insert("x", matrw::matvar!([[0.5, 2.0], [3.0, 4.5], [5.0, 6.0]]));
-        file.insert("y", matrw::matvar!([[1_u8], [26_u8], [200_u8]]));
-        file.insert("short", matrw::matvar!([[1.0], [2.0]]));
+        file.insert("y", column(vec![1_u8, 26, 200].into(), 3));
+        file.insert("short", column(vec![1.0, 2.0].into(), 2));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
         let table = read(&path, &["x", "y"], 3).unwrap();
         assert_eq!(table.columns, ["1", "2", "3"]);
