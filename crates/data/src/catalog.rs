@@ -290,7 +290,16 @@ mod tests {
         let names: Vec<&str> = catalog.iter().map(|(name, _)| name).collect();
         assert_eq!(
             names,
-            ["parkinsons", "sarcos", "sarcos-test", "synthetic-gl", "synthetic-metag", "synthetic-rmtfl"]
+            [
+                "parkinsons",
+                "sarcos",
+                "sarcos-test",
+                "rf1",
+                "isolet",
+                "synthetic-gl",
+                "synthetic-metag",
+                "synthetic-rmtfl"
+            ]
         );
         let sarcos = catalog.get("sarcos").unwrap();
         assert_eq!((sarcos.status, &sarcos.tasks), (Status::Official, &Amount::Number(7)));
@@ -298,6 +307,9 @@ mod tests {
         let rows: u64 = sarcos.files.iter().map(|f| f.fingerprint.rows as u64).sum();
         assert_eq!(Amount::Number(rows), sarcos.rows);
         assert_eq!(catalog.get("sarcos-test").unwrap().files[0].checksums(), sarcos.files[1].checksums());
+        let isolet = catalog.get("isolet").unwrap();
+        let rows: u64 = isolet.files.iter().map(|f| f.fingerprint.rows as u64).sum();
+        assert_eq!(Amount::Number(rows), isolet.rows);
         let voice = &catalog.get("parkinsons").unwrap().features;
         assert_eq!(voice.to_string(), "16 voice measures (17 and 19 as options)");
     }
@@ -338,6 +350,7 @@ mod tests {
         refused("sha256: 0", "sha256: x", "64 lower-case hexadecimal");
         refused("sha256: 01", "sha256: 1", "64 lower-case hexadecimal");
         refused("[1.0, 2.0]", "[1.0]", "1 column sums for 2 columns");
+        refused("[1.0, 2.0]", "[1.0, 2.0], total: .inf", "the total is not finite");
         refused("status_note: all", "status_note: ''", "status note is empty");
     }
 }

@@ -3,12 +3,11 @@
 //! Copies of a data set differ in container, number format and header. A checksum tells them apart; a fingerprint
 //! tells that they are the same data.
 
-use ndarray::ArrayView1;
 use serde::Deserialize;
 
 use crate::format::Table;
 
-/// Column sums may differ by this share of the larger one.
+/// Sums may differ by this share of the larger one.
 pub const TOLERANCE: f64 = 1e-9;
 
 /// What the values of a table must be.
@@ -23,6 +22,8 @@ pub struct Fingerprint {
     pub missing: usize,
     /// Sum of each column over the cells that are not missing, where someone has computed them.
     pub column_sums: Option<Vec<f64>>,
+    /// Sum of all cells that are not missing, for a table with more columns than one would list.
+    pub total: Option<f64>,
 }
 
 /// The first difference between a table and its fingerprint.
@@ -60,6 +61,14 @@ pub enum Mismatch {
         /// Sum expected.
         expected: f64,
     },
+    /// The values differ somewhere.
+    #[error("the table sums to {found:?}, expected {expected:?}")]
+    Total {
+        /// Sum of the table.
+        found: f64,
+        /// Sum expected.
+        expected: f64,
+    },
 }
 
 impl Fingerprint {
@@ -70,6 +79,7 @@ impl Fingerprint {
             columns: table.values.ncols(),
             missing: table.values.iter().filter(|v| v.is_nan()).count(),
             column_sums: Some(table.values.columns().into_iter().map(sum).collect()),
+            total: Some(sum(&table.values)),
         }
     }
 
@@ -89,14 +99,15 @@ impl Fingerprint {
         }
         let sums = found.column_sums.iter().flatten().zip(self.column_sums.iter().flatten());
         for (index, (&found, &expected)) in sums.enumerate() {
-            let tolerance = TOLERANCE * found.abs().max(expected.abs());
-            // A sum that is infinite would be within an infinite tolerance.
-            if !found.is_finite() || (found - expected).abs() > tolerance {
+            if !close(found, expected) {
                 let column = table.columns[index].clone();
                 return Err(Mismatch::Sum { column, number: index + 1, found, expected });
             }
         }
-        Ok(())
+        match (found.total, self.total) {
+            (Some(found), Some(expected)) if !close(found, expected) => Err(Mismatch::Total { found, expected }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the fingerprint itself makes sense.
@@ -106,15 +117,21 @@ impl Fingerprint {
                 Err(format!("{} column sums for {} columns", sums.len(), self.columns))
             }
             Some(sums) if sums.iter().any(|s| !s.is_finite()) => Err("a column sum is not finite".into()),
+            _ if self.total.is_some_and(|t| !t.is_finite()) => Err("the total is not finite".into()),
             _ => Ok(()),
         }
     }
 }
 
+/// Whether two sums are the same but for rounding. One that is infinite never is: the tolerance would be, too.
+fn close(found: f64, expected: f64) -> bool {
+    found.is_finite() && (found - expected).abs() <= TOLERANCE * found.abs().max(expected.abs())
+}
+
 /// Neumaier's sum: exact enough that neither the order of the rows nor cancellation in a centred column shows.
-fn sum(column: ArrayView1<'_, f64>) -> f64 {
+fn sum<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
     let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-    for &value in column.iter().filter(|v| !v.is_nan()) {
+    for &value in values.into_iter().filter(|v| !v.is_nan()) {
         let next = sum + value;
         lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
         sum = next;
@@ -134,7 +151,8 @@ mod tests {
     #[test]
     fn a_table_matches_its_own_fingerprint_only() {
         let print = Fingerprint::of(&table());
-        assert_eq!(print, Fingerprint { rows: 3, columns: 2, missing: 1, column_sums: Some(vec![7.0, 0.5]) });
+        let column_sums = Some(vec![7.0, 0.5]);
+        assert_eq!(print, Fingerprint { rows: 3, columns: 2, missing: 1, column_sums, total: Some(7.5) });
         print.verify(&table()).unwrap();
 
         let mut other = table();
@@ -155,8 +173,19 @@ mod tests {
     }
 
     #[test]
+    fn a_total_alone_shows_a_change() {
+        let print = Fingerprint { column_sums: None, ..Fingerprint::of(&table()) };
+        print.verify(&table()).unwrap();
+        let mut other = table();
+        other.values[[0, 0]] += 1e-6;
+        let error = print.verify(&other).unwrap_err().to_string();
+        assert_eq!(error, "the table sums to 7.500001, expected 7.5");
+        assert_eq!(Fingerprint { total: Some(f64::NAN), ..print }.check(), Err("the total is not finite".into()));
+    }
+
+    #[test]
     fn an_infinite_sum_never_matches() {
-        let print = Fingerprint { rows: 1, columns: 1, missing: 0, column_sums: Some(vec![1.0]) };
+        let print = Fingerprint { rows: 1, columns: 1, missing: 0, column_sums: Some(vec![1.0]), total: None };
         let table = Table { columns: vec!["a".into()], values: array![[f64::INFINITY]] };
         assert!(matches!(print.verify(&table), Err(Mismatch::Sum { .. })));
     }
@@ -166,7 +195,6 @@ mod tests {
         let values: Vec<f64> = (0..1000).map(|i| 0.1 * f64::from(i) - 49.95).collect();
         let mut reversed = values.clone();
         reversed.reverse();
-        let sums = |v: &[f64]| sum(ArrayView1::from(v));
-        assert_eq!(sums(&values).to_bits(), sums(&reversed).to_bits());
+        assert_eq!(sum(&values).to_bits(), sum(&reversed).to_bits());
     }
 }

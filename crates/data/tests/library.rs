@@ -11,7 +11,7 @@ use mtl_core::Seed;
 use mtl_data::fetch::{Origin, Trust};
 use mtl_data::{Catalog, DatasetSpec, Fetcher, Library, LoadError, Mirror};
 use ndarray::{Array2, array};
-use support::{entry, options, put, sha256};
+use support::{entry, gzip, options, put, sha256};
 
 const HEADER: &str = "subject#,age,sex,test_time,motor_UPDRS,total_UPDRS,Jitter(%),Jitter(Abs),Jitter:RAP,Jitter:PPQ5,\
                       Jitter:DDP,Shimmer,Shimmer(dB),Shimmer:APQ3,Shimmer:APQ5,Shimmer:APQ11,Shimmer:DDA,NHR,HNR,RPDE,DFA,PPE";
@@ -70,6 +70,21 @@ fn made_up_catalog() -> Arc<Catalog> {
     Arc::new(Catalog::parse(&yaml.concat()).unwrap())
 }
 
+/// A file with the inputs and letters of two utterances, saved as MATLAB does.
+fn isolet(group: u8) -> Vec<u8> {
+    let array = |columns: usize, numbers: matrw::MatlabType| {
+        matrw::MatVariable::NumericArray(matrw::NumericArray::new(vec![2, columns], numbers, None).unwrap())
+    };
+    let inputs: Vec<f64> = (0..2 * 617).map(|i| f64::from(i) / 10000.0).collect();
+    let mut file = matrw::MatFile::new();
+    file.insert("fea", array(617, inputs.into()));
+    file.insert("gnd", array(1, vec![group, 26].into()));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.mat");
+    matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+    std::fs::read(path).unwrap()
+}
+
 fn library(cache: &Path, mirror: &Path, catalog: Arc<Catalog>) -> Library {
     let mut options = options(cache);
     options.mirror = Some(Mirror::Folder(mirror.into()));
@@ -126,6 +141,49 @@ fn sarcos_shares_its_inputs() {
     let test = library.load(&DatasetSpec::new("sarcos-test"), &seed()).unwrap();
     assert_eq!((test.n_tasks(), test.tasks[0].y.to_vec()), (7, vec![10.71, 11.71]));
     assert!(test.shares_inputs());
+}
+
+#[test]
+fn rf1_drops_or_fills_what_is_missing() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut text = String::from("@relation made-up\n");
+    (0..72).for_each(|c| text += &format!("@attribute 'c {c}' numeric\n"));
+    text += "@data\n";
+    for row in 0..3 {
+        let cell = |c| if (row, c) == (1, 63) { "?".into() } else { format!("{row}.{c:02}") };
+        text += &format!("{}\n", (0..72).map(cell).collect::<Vec<String>>().join(","));
+    }
+    put(mirror.path(), "rf1/rf1.arff.gz", gzip(&text));
+    let yaml = [
+        entry("rf1"),
+        "  options: {missing: {choices: [drop, mean], default: drop, doc: d}}\n  files:\n".into(),
+        file("rf1.arff", "arff", &sha256(&text), 3, 72).replace("missing: 0", "missing: 1"),
+    ];
+    let library = library(cache.path(), mirror.path(), Arc::new(Catalog::parse(&yaml.concat()).unwrap()));
+    let load = |spec: DatasetSpec| library.load(&spec, &seed()).unwrap();
+    let data = load(DatasetSpec::new("rf1"));
+    assert!(data.shares_inputs());
+    assert_eq!((data.n_tasks(), data.tasks[7].y.to_vec()), (8, vec![0.71, 2.71]));
+    assert_eq!((data.features[9].as_str(), data.tasks[0].x[[1, 9]]), ("NASI2 6 h ago", 2.09));
+    let data = load(DatasetSpec::new("rf1").with("missing", "mean"));
+    assert_eq!((data.tasks[0].y.to_vec(), data.tasks[0].x[[1, 63]]), (vec![0.64, 1.64, 2.64], 1.63));
+}
+
+#[test]
+fn isolet_groups_are_tasks() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut yaml = format!("{}  files:\n", entry("isolet"));
+    for group in 1..=5_u8 {
+        let name = format!("{}solet{group}.mat", if group == 5 { 'i' } else { 'I' });
+        put(mirror.path(), &format!("isolet/{name}"), isolet(group));
+        yaml += &file(&name, "{mat: [fea, gnd]}", "unverified", 2, 618);
+    }
+    let library = library(cache.path(), mirror.path(), Arc::new(Catalog::parse(&yaml).unwrap()));
+    let data = library.load(&DatasetSpec::new("isolet"), &seed()).unwrap();
+    assert_eq!((data.n_tasks(), data.n_features(), data.shares_inputs()), (5, 617, false));
+    assert_eq!((data.tasks[2].name.as_str(), data.tasks[2].y.to_vec()), ("group 3", vec![3.0, 26.0]));
+    assert_eq!(data.tasks[4].x[[1, 616]], 0.1233);
+    assert_eq!(library.files(&DatasetSpec::new("isolet")).unwrap().len(), 5);
 }
 
 #[test]

@@ -145,7 +145,7 @@ impl CsvFile {
     /// Reads the file into memory and its header into `header`.
     pub(crate) fn open(path: &Path) -> Result<Self, CsvError> {
         let mut bytes = std::fs::read(path).map_err(|source| CsvError::Io { path: path.into(), source })?;
-        check_utf8(path, &bytes)?;
+        decoded(&bytes).map_err(|(line, found)| CsvError::NotUtf8 { path: path.into(), line, found })?;
         // Spreadsheets put a byte order mark in front. It is no part of the first name, and nothing else is no data.
         if bytes.starts_with(b"\xef\xbb\xbf") {
             bytes.drain(..3);
@@ -233,12 +233,7 @@ impl CsvFile {
 
     /// The number in one cell.
     pub(crate) fn number(&self, row: &StringRecord, column: usize) -> Result<f64, CsvError> {
-        let text = row.get(column).unwrap_or_default();
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
-            Ok(_) => Err(self.bad_cell(row, column, "a finite number")),
-            Err(_) => Err(self.bad_cell(row, column, "a number, with a decimal point")),
-        }
+        finite(row.get(column).unwrap_or_default()).map_err(|expected| self.bad_cell(row, column, expected))
     }
 
     /// The error for a cell that is not what it should be.
@@ -261,15 +256,21 @@ fn line_at(bytes: &[u8], at: usize) -> usize {
     1 + (0..at).filter(|&i| ends(i)).count()
 }
 
-fn check_utf8(path: &Path, bytes: &[u8]) -> Result<(), CsvError> {
-    let found = match bytes {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some((0, "UTF-16")),
-        _ => std::str::from_utf8(bytes).err().map(|e| (e.valid_up_to(), "not UTF-8 (perhaps Latin-1)")),
-    };
-    match found {
-        None => Ok(()),
-        Some((at, found)) => Err(CsvError::NotUtf8 { path: path.into(), line: line_at(bytes, at), found }),
+/// The number in a cell, or what was expected there.
+pub(super) fn finite(cell: &str) -> Result<f64, &'static str> {
+    match cell.parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        Ok(_) => Err("a finite number"),
+        Err(_) => Err("a number, with a decimal point"),
     }
+}
+
+/// The text, or the line of the first bad byte and what the bytes look like instead.
+pub(super) fn decoded(bytes: &[u8]) -> Result<&str, (usize, &'static str)> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
+        return Err((1, "UTF-16"));
+    }
+    std::str::from_utf8(bytes).map_err(|e| (line_at(bytes, e.valid_up_to()), "not UTF-8 (perhaps Latin-1)"))
 }
 
 #[cfg(test)]

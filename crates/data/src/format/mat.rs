@@ -4,8 +4,8 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use matrw::{MatFile, MatVariable};
-use ndarray::{Array2, ShapeBuilder};
+use matrw::{MatFile, MatVariable, MatlabType};
+use ndarray::{Array2, Axis, ShapeBuilder, concatenate};
 
 use super::Table;
 use crate::suggest::listed;
@@ -57,24 +57,30 @@ pub enum MatError {
         /// The variables there are.
         have: Vec<String>,
     },
-    /// The variable is there but is not the matrix it should be.
-    #[error("{}, variable `{variable}`: found {found}, expected a real matrix with {columns} columns", path.display())]
+    /// The variables are there but are not the matrices they should be.
+    #[error(
+        "{}, variable{} {}: found {found}, expected {expected}",
+        path.display(),
+        if variables.len() == 1 { "" } else { "s" },
+        listed(variables)
+    )]
     Shape {
         /// The file.
         path: PathBuf,
-        /// The variable.
-        variable: String,
-        /// What it is.
+        /// The variables at fault.
+        variables: Vec<String>,
+        /// What they are.
         found: String,
-        /// How many columns it should have.
-        columns: usize,
+        /// What they should have been.
+        expected: String,
     },
 }
 
 const HEADER: usize = 128;
 
-/// Reads the real matrix `variable`, which should have so many columns. They are named by their numbers, from 1.
-pub fn read(path: &Path, variable: &str, columns: usize) -> Result<Table, MatError> {
+/// Reads real matrices and puts them side by side. They should have so many columns together, which are named by their
+/// numbers, from 1.
+pub fn read(path: &Path, variables: &[impl AsRef<str>], columns: usize) -> Result<Table, MatError> {
     let mut bytes = std::fs::read(path).map_err(|source| MatError::Io { path: path.into(), source })?;
     check_extent(path, &bytes)?;
     // matrw wants this literal text. The header's first 116 bytes are free text, and writers differ.
@@ -89,15 +95,34 @@ pub fn read(path: &Path, variable: &str, columns: usize) -> Result<Table, MatErr
         Ok(Err(e)) => return Err(damaged(e.to_string())),
         Err(panic) => return Err(damaged(first_line(&*panic))),
     };
-    if !file.contains(variable) {
-        let have = file.iter().map(|(name, _)| name.clone()).collect();
-        return Err(MatError::MissingVariable { path: path.into(), wanted: variable.into(), have });
+    let shape = |variables, found, expected| MatError::Shape { path: path.into(), variables, found, expected };
+    let expected = match variables {
+        [_] => format!("a real matrix with {columns} columns"),
+        _ => format!("real matrices with the same number of rows and {columns} columns together"),
+    };
+    let mut parts = Vec::with_capacity(variables.len());
+    for variable in variables.iter().map(AsRef::as_ref) {
+        if !file.contains(variable) {
+            let have = file.iter().map(|(name, _)| name.clone()).collect();
+            return Err(MatError::MissingVariable { path: path.into(), wanted: variable.into(), have });
+        }
+        match catch_unwind(AssertUnwindSafe(|| to_matrix(&file, variable))) {
+            Ok(Ok(values)) => parts.push(values),
+            Ok(Err(found)) => return Err(shape(vec![variable.into()], found, expected)),
+            Err(panic) => return Err(damaged(format!("variable `{variable}`: {}", first_line(&*panic)))),
+        }
     }
-    let converted = catch_unwind(AssertUnwindSafe(|| to_matrix(&file, variable, columns)));
-    match converted {
-        Ok(Ok(values)) => Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values }),
-        Ok(Err(found)) => Err(MatError::Shape { path: path.into(), variable: variable.into(), found, columns }),
-        Err(panic) => Err(damaged(format!("variable `{variable}`: {}", first_line(&*panic)))),
+    let views: Vec<_> = parts.iter().map(Array2::view).collect();
+    match concatenate(Axis(1), &views) {
+        Ok(values) if values.ncols() == columns && values.nrows() > 0 => {
+            let values = values.as_standard_layout().into_owned();
+            Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values })
+        }
+        _ => {
+            let found: Vec<String> = parts.iter().map(|p| format!("a {} x {} matrix", p.nrows(), p.ncols())).collect();
+            let variables = variables.iter().map(|v| v.as_ref().to_owned()).collect();
+            Err(shape(variables, found.join(" and "), expected))
+        }
     }
 }
 
@@ -137,7 +162,7 @@ fn check_extent(path: &Path, bytes: &[u8]) -> Result<(), MatError> {
 }
 
 /// The matrix, or what is there instead.
-fn to_matrix(file: &MatFile, variable: &str, columns: usize) -> Result<Array2<f64>, String> {
+fn to_matrix(file: &MatFile, variable: &str) -> Result<Array2<f64>, String> {
     let found = &file[variable];
     let MatVariable::NumericArray(array) = found else {
         return Err(match found {
@@ -154,15 +179,26 @@ fn to_matrix(file: &MatFile, variable: &str, columns: usize) -> Result<Array2<f6
     if array.is_complex() {
         return Err(format!("a complex {shape} matrix"));
     }
-    if width != columns || rows == 0 {
-        return Err(format!("a {shape} matrix"));
-    }
-    // Values of whole-number classes and of text are not what a matrix of measurements looks like.
-    let values = found.to_vec_f64().or_else(|| found.to_vec_f32().map(|v| v.into_iter().map(f64::from).collect()));
-    let values = values.ok_or_else(|| format!("a {shape} array of integers or text"))?;
-    let values =
-        Array2::from_shape_vec((rows, width).f(), values).map_err(|_| format!("a {shape} matrix cut short"))?;
-    Ok(values.as_standard_layout().into_owned())
+    let values = match array.numeric_type() {
+        MatlabType::F64(v) => v.clone(),
+        MatlabType::F32(v) => widened(v),
+        MatlabType::U8(v) => widened(v),
+        MatlabType::I8(v) => widened(v),
+        MatlabType::U16(v) => widened(v),
+        MatlabType::I16(v) => widened(v),
+        MatlabType::U32(v) => widened(v),
+        MatlabType::I32(v) => widened(v),
+        // Not every 64-bit integer is a double.
+        MatlabType::U64(_) | MatlabType::I64(_) => return Err(format!("a {shape} array of 64-bit integers")),
+        MatlabType::UTF8(_) | MatlabType::UTF16(_) | MatlabType::BOOL(_) => {
+            return Err(format!("a {shape} array of text or truth values"));
+        }
+    };
+    Array2::from_shape_vec((rows, width).f(), values).map_err(|_| format!("a {shape} matrix cut short"))
+}
+
+fn widened<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
+    values.iter().map(|&v| v.into()).collect()
 }
 
 #[cfg(test)]
@@ -198,7 +234,7 @@ pub(crate) mod tests {
         let path = folder.path().join("m.mat");
         std::fs::write(&path, bytes).unwrap();
         let prefix = path.display().to_string();
-        read(&path, variable, 2).map_err(|e| e.to_string().replace(&prefix, "m.mat"))
+        read(&path, &[variable], 2).map_err(|e| e.to_string().replace(&prefix, "m.mat"))
     }
 
     fn values() -> Array2<f64> {
@@ -228,7 +264,7 @@ pub(crate) mod tests {
         let mut file = MatFile::new();
         file.insert("w", whole);
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
-        let table = read(&path, "w", 2).unwrap();
+        let table = read(&path, &["w"], 2).unwrap();
         assert_eq!(table.values, array![[1.0, 2.0], [3.0, 4.0], [5.0, 250.0]]);
     }
 
@@ -254,7 +290,7 @@ pub(crate) mod tests {
             "m.mat: found something else (a web page, a MATLAB 4 file?), expected a MATLAB 5 file",
         );
         fails(b"MATLAB 7.3 MAT-file", "inputs", "m.mat: found a MATLAB 7.3 (HDF5) file, expected a MATLAB 5 file");
-        assert!(read(Path::new("/nowhere/m.mat"), "a", 1).unwrap_err().to_string().contains("cannot be read"));
+        assert!(read(Path::new("/nowhere/m.mat"), &["a"], 1).unwrap_err().to_string().contains("cannot be read"));
     }
 
     #[test]
@@ -274,12 +310,52 @@ pub(crate) mod tests {
         file.insert("c", matrw::matvar!(["text", 1.0]));
         file.insert("z", matrw::matvar!([[(1.0, 2.0), (3.0, 4.0)], [(1.0, 2.0), (3.0, 4.0)]]));
         file.insert("s", matrw::matvar!({ a: 1.0 }));
+        file.insert("b", matrw::matvar!([[true, false], [false, true]]));
+        file.insert("l", matrw::matvar!([[1_i64, 2_i64], [3_i64, 4_i64]]));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
-        let found = |name: &str| read(&path, name, 2).unwrap_err().to_string();
+        let found = |name: &str| read(&path, &[name], 2).unwrap_err().to_string();
         assert!(found("c").contains("found a cell array, expected"), "{}", found("c"));
         assert!(found("z").contains("found a complex 2 x 2 matrix, expected"), "{}", found("z"));
         assert!(found("s").contains("found a structure, expected"), "{}", found("s"));
         assert!(found("x").contains("variables: `c`, `z`, `s`"), "{}", found("x"));
+        assert!(found("b").contains("found a 2 x 2 array of text or truth values, expected"), "{}", found("b"));
+        assert!(found("l").contains("found a 2 x 2 array of 64-bit integers, expected"), "{}", found("l"));
+    }
+
+    #[test]
+    fn matrices_are_put_side_by_side_and_small_integers_widened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.mat");
+        let mut file = MatFile::new();
+        let column = |numbers: MatlabType, rows: usize| {
+            MatVariable::NumericArray(matrw::NumericArray::new(vec![rows, 1], numbers, None).unwrap())
+        };
+        file.insert("x", matrw::matvar!([[0.5, 2.0], [3.0, 4.5], [5.0, 6.0]]));
+        file.insert("y", column(vec![1_u8, 26, 200].into(), 3));
+        file.insert("short", column(vec![1.0, 2.0].into(), 2));
+        matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+        let table = read(&path, &["x", "y"], 3).unwrap();
+        assert_eq!(table.columns, ["1", "2", "3"]);
+        assert_eq!(table.values, array![[0.5, 2.0, 1.0], [3.0, 4.5, 26.0], [5.0, 6.0, 200.0]]);
+        assert!(table.values.is_standard_layout());
+
+        let fails = |variables: &[&str], columns: usize, expected: &str| {
+            let error = read(&path, variables, columns).unwrap_err().to_string();
+            assert_eq!(error.replace(&path.display().to_string(), "m.mat"), expected);
+        };
+        fails(
+            &["x", "y"],
+            4,
+            "m.mat, variables `x`, `y`: found a 3 x 2 matrix and a 3 x 1 matrix, expected real matrices with the same \
+             number of rows and 4 columns together",
+        );
+        fails(
+            &["x", "short"],
+            3,
+            "m.mat, variables `x`, `short`: found a 3 x 2 matrix and a 2 x 1 matrix, expected real matrices with the \
+             same number of rows and 3 columns together",
+        );
+        assert!(read(&path, &["x", "z"], 3).unwrap_err().to_string().contains("there is no variable `z`"));
     }
 
     proptest::proptest! {

@@ -1,12 +1,13 @@
 //! One reader a file format. All give a [`Table`].
 
+pub mod arff;
 pub mod csv;
 pub mod mat;
 
 use std::path::Path;
 
 use ndarray::Array2;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::suggest::{did_you_mean, listed};
 
@@ -50,8 +51,24 @@ impl Table {
 pub enum Format {
     /// Comma-separated numbers with a header line.
     Csv,
-    /// The matrix of that name in a MATLAB 5 file.
-    Mat(String),
+    /// Numbers in an attribute-relation file.
+    Arff,
+    /// Matrices in a MATLAB 5 file, side by side: the name of a variable, or a list of names.
+    Mat(#[serde(deserialize_with = "one_or_more")] Vec<String>),
+}
+
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Names {
+        One(String),
+        Several(Vec<String>),
+    }
+    match Names::deserialize(deserializer)? {
+        Names::One(name) => Ok(vec![name]),
+        Names::Several(names) if names.is_empty() => Err(serde::de::Error::custom("expected at least one variable")),
+        Names::Several(names) => Ok(names),
+    }
 }
 
 impl Format {
@@ -59,7 +76,8 @@ impl Format {
     pub fn read(&self, path: &Path, columns: usize) -> Result<Table, FormatError> {
         match self {
             Self::Csv => Ok(csv::read(path, &[])?),
-            Self::Mat(variable) => Ok(mat::read(path, variable, columns)?),
+            Self::Arff => Ok(arff::read(path)?),
+            Self::Mat(variables) => Ok(mat::read(path, variables, columns)?),
         }
     }
 }
@@ -70,7 +88,24 @@ pub enum FormatError {
     /// As comma-separated values.
     #[error(transparent)]
     Csv(#[from] csv::CsvError),
+    /// As an attribute-relation file.
+    #[error(transparent)]
+    Arff(#[from] arff::ArffError),
     /// As a MATLAB file.
     #[error(transparent)]
     Mat(#[from] mat::MatError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_spelled_as_the_catalog_says() {
+        let parse = |yaml: &str| serde_yaml::from_str::<Format>(yaml).map_err(|e| e.to_string());
+        assert_eq!(parse("arff"), Ok(Format::Arff));
+        assert_eq!(parse("{mat: a}"), Ok(Format::Mat(vec!["a".into()])));
+        assert_eq!(parse("{mat: [a, b]}"), Ok(Format::Mat(vec!["a".into(), "b".into()])));
+        assert!(parse("{mat: []}").unwrap_err().contains("expected at least one variable"));
+    }
 }

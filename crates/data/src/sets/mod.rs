@@ -1,6 +1,8 @@
 //! The data sets: one file each, and one line each in the registry.
 
+mod isolet;
 mod parkinsons;
+mod rf1;
 mod sarcos;
 
 use std::collections::BTreeMap;
@@ -39,6 +41,8 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "parkinsons", revision: 1, loader: Loader::Read(parkinsons::load) },
     Registered { name: "sarcos", revision: 1, loader: Loader::Read(sarcos::load_full) },
     Registered { name: "sarcos-test", revision: 1, loader: Loader::Read(sarcos::load_test) },
+    Registered { name: "rf1", revision: 1, loader: Loader::Read(rf1::load) },
+    Registered { name: "isolet", revision: 1, loader: Loader::Read(isolet::load) },
     Registered { name: "synthetic-gl", revision: 1, loader: Loader::Drawn(synthetic::gl::draw) },
     Registered { name: "synthetic-metag", revision: 1, loader: Loader::Drawn(synthetic::metag::draw) },
     Registered { name: "synthetic-rmtfl", revision: 1, loader: Loader::Drawn(synthetic::rmtfl::draw) },

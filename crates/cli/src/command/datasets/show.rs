@@ -77,6 +77,7 @@ struct ShownFingerprint<'a> {
     columns: usize,
     missing: usize,
     column_sums: Option<&'a [f64]>,
+    total: Option<f64>,
 }
 
 impl Show {
@@ -137,6 +138,7 @@ fn shown_file<'a>(file: &'a FileEntry, path: Option<PathBuf>) -> ShownFile<'a> {
             columns: file.fingerprint.columns,
             missing: file.fingerprint.missing,
             column_sums: file.fingerprint.column_sums.as_deref(),
+            total: file.fingerprint.total,
         },
     }
 }

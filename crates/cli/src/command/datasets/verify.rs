@@ -20,7 +20,7 @@ Examples:
   mtl datasets verify parkinsons --cache /data/cache
 
 Each file's checksum is compared with the catalog's, and its values with the fingerprint there: rows, columns, missing \
-cells and column sums. Exit status: 0 nothing is damaged, 2 a file is.";
+cells and sums. Exit status: 0 nothing is damaged, 2 a file is.";
 
 /// Arguments of `mtl datasets verify`.
 #[derive(Args)]
