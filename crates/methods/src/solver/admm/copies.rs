@@ -38,8 +38,6 @@ impl Rho {
         if ratio.is_nan() || ratio <= 0.0 {
             return self;
         }
-        // A copy that stays at zero has no dual residual, however far it is from its original: its parameter is far
-        // too small, or its dual variable would have grown large enough to move it.
         let step = if ratio.is_infinite() { STUCK } else { (ratio.log2().round() as i32).clamp(-6, 6) };
         let exponent = self.exponent + step;
         Self { exponent: exponent.clamp(self.typical - RANGE, self.typical + RANGE), ..self }
@@ -48,6 +46,9 @@ impl Rho {
 
 /// By how many binary orders of magnitude the parameter of a copy that does not move at all is raised.
 const STUCK: i32 = 3;
+
+/// Distance from its original, relative to all weights, beyond which a copy that does not move is stuck.
+const FAR: f64 = 1e-2;
 
 /// What a matrix copy stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,8 +107,9 @@ impl MatrixCopy {
         (&self.point - &self.value) * self.rho.value()
     }
 
-    /// Over-relaxed proximal step towards `w`.
-    pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: bool, scratch: &mut Scratch) {
+    /// Over-relaxed proximal step towards `w`. With `balance`, the squared size of all components together, the penalty
+    /// parameter is adapted.
+    pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: Option<f64>, scratch: &mut Scratch) {
         let whole = w;
         let centred = match self.part {
             Part::Whole => None,
@@ -117,10 +119,10 @@ impl MatrixCopy {
         Zip::from(&mut self.point).and(&self.value).and(w).for_each(|s, z, w| *s += RELAXATION * (w - z));
         let mut value = self.point.clone();
         self.part.terms(component).prox(&mut value, 1.0 / self.rho.value(), scratch);
-        if balance {
+        if let Some(total) = balance {
             let scale = square(whole);
             let dual = &self.point - &value;
-            let ratio = residual_ratio(w, &value, &self.value, &dual, scale);
+            let ratio = residual_ratio(w, &value, &self.value, &dual, scale, total);
             let balanced = self.rho.balanced(ratio);
             let factor = self.rho.value() / balanced.value();
             self.point = &value + &(dual * factor);
@@ -161,9 +163,9 @@ impl PairsCopy {
 
     /// Over-relaxed proximal step towards `W D`: with `e = (1 - c) s` and `v = c s`, every pair's new point is its
     /// difference plus a multiple of its old point.
-    pub fn step(&mut self, w: &Array2<f64>, strength: f64, balance: bool) {
+    pub fn step(&mut self, w: &Array2<f64>, strength: f64, balance: Option<f64>) {
         let pairs = ColumnPairs { m: w.ncols() };
-        let before = balance.then(|| self.copy());
+        let before = balance.map(|total| (self.copy(), total));
         for c in &mut self.clipped {
             *c += (1.0 - RELAXATION) * (1.0 - *c);
         }
@@ -172,12 +174,13 @@ impl PairsCopy {
         for (c, square) in self.clipped.iter_mut().zip(squares) {
             *c = if square > bound * bound { bound / square.sqrt() } else { 1.0 };
         }
-        if let Some(before) = before {
+        if let Some((before, total)) = before {
             let mut differences = Array2::zeros(self.point.raw_dim());
             pairs.differences(w, &mut differences);
             let after = self.copy();
-            let scale = pairs.m as f64 * square(w);
-            let ratio = residual_ratio(&differences, &after, &before, &(&self.point - &after), scale);
+            let m = pairs.m as f64;
+            let dual = &self.point - &after;
+            let ratio = residual_ratio(&differences, &after, &before, &dual, m * square(w), m * total);
             let balanced = self.rho.balanced(ratio);
             let factor = self.rho.value() / balanced.value();
             for (mut column, c) in self.point.columns_mut().into_iter().zip(&mut self.clipped) {
@@ -195,21 +198,29 @@ impl PairsCopy {
     }
 }
 
-fn square(a: &Array2<f64>) -> f64 {
+/// `||a||_F^2`.
+pub fn square(a: &Array2<f64>) -> f64 {
     a.iter().map(|v| v * v).sum()
 }
 
 /// Relative primal over relative dual residual of one copy, normalised much as by Wohlberg (2017). The primal one is
 /// relative to `scale`, the squared size the copy could have: a copy that is exactly zero must not count as being
 /// infinitely far from its original.
+///
+/// A copy that has not moved has no dual residual. If it is far from its original even so, as `total` (the squared size
+/// of all components together) goes, its parameter is far too small: the ratio is infinite. If not, nothing can be said.
 fn residual_ratio(
     original: &Array2<f64>,
     copy: &Array2<f64>,
     before: &Array2<f64>,
     dual: &Array2<f64>,
     scale: f64,
+    total: f64,
 ) -> f64 {
     let distance = |a: &Array2<f64>, b: &Array2<f64>| a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
-    let size = scale.max(square(copy));
-    (distance(original, copy) / size / (distance(copy, before) / square(dual))).sqrt()
+    let (primal, moved) = (distance(original, copy), distance(copy, before));
+    if moved == 0.0 {
+        return if primal > FAR * FAR * total { f64::INFINITY } else { f64::NAN };
+    }
+    (primal / scale.max(square(copy)) / (moved / square(dual))).sqrt()
 }

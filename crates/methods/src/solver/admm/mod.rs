@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use ndarray::{Array2, Axis};
 
-use self::copies::{MatrixCopy, PairsCopy, Part, Rho};
+use self::copies::{MatrixCopy, PairsCopy, Part, Rho, square};
 use super::certificate::{DualPoint, Pooled, best_gap, pool};
 use super::resolvent::{Resolvent, Tie};
 use super::{Convergence, Objective, ResidualKind, Solution, SolverError, StopRule, Stopping};
@@ -238,6 +238,7 @@ impl Admm {
             total += &mix(block.w.clone(), block.inverse(m));
         }
         let (mut rest, gradient) = resolvent.solve(&total, b);
+        let balance = balance.then(|| square(&rest));
         let free = self.blocks.iter().rposition(|b| b.whole.is_none());
         for (l, block) in self.blocks.iter_mut().enumerate() {
             if Some(l) != free {
