@@ -143,6 +143,12 @@ impl MultiTask {
         self.tasks.iter().map(Task::n).sum()
     }
 
+    /// Rows over all tasks; those of shared inputs count once.
+    pub fn n_rows(&self) -> usize {
+        let first = self.distinct_inputs();
+        self.tasks.iter().enumerate().filter(|(t, _)| first[*t] == *t).map(|(_, task)| task.n()).sum()
+    }
+
     /// Whether all tasks look at one and the same input matrix.
     pub fn shares_inputs(&self) -> bool {
         self.tasks.iter().all(|t| Arc::ptr_eq(&t.x, &self.tasks[0].x))

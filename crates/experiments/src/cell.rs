@@ -52,6 +52,8 @@ pub struct Sampling {
 pub enum Purpose {
     /// Every point on the validation part, to choose between them.
     Tune,
+    /// Every point on all parts, without artifacts: nothing is chosen.
+    Sweep,
     /// The last point on validation and test parts, with artifacts: the chosen one, and how it was chosen.
     Score(Option<Selection>),
 }

@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod claim;
+pub mod description;
 pub mod drive;
 pub mod grid;
 pub mod paper;
@@ -16,6 +17,7 @@ pub mod study;
 pub mod yaml;
 
 pub use cell::{Cell, CellId};
+pub use description::Description;
 pub use paper::{Paper, Study};
 pub use run::Runner;
 pub use store::Store;

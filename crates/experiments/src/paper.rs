@@ -7,9 +7,12 @@ use mtl_core::{Fractions, Metric};
 use mtl_data::{Catalog, DatasetSpec};
 use mtl_methods::Entry;
 
+use crate::description::Description;
 use crate::grid::Grid;
 use crate::published::Published;
-use crate::study::{Finding, MethodFile, Narrowing, PaperFile, Profile, Protocol, Select, Show, StudyFile};
+use crate::study::{
+    DataEntry, Finding, FindingSide, MethodFile, Narrowing, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile,
+};
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
 /// A paper and everything its folder says.
@@ -24,6 +27,8 @@ pub struct Paper {
     pub published: Published,
     /// `findings.yaml`.
     pub findings: Vec<Finding>,
+    /// Tables and figures that need no fit.
+    pub descriptions: Vec<Description>,
     /// The studies, in the order of the report.
     pub studies: Vec<Study>,
 }
@@ -77,6 +82,8 @@ pub struct Study {
     pub methods: Vec<MethodUse>,
     /// Label of the proposed method.
     pub reference: String,
+    /// Which points of a grid are scored.
+    pub score: Score,
     /// How hyperparameters are chosen.
     pub select: Select,
     /// Measures shown.
@@ -114,9 +121,10 @@ impl Paper {
         let about: PaperFile = about_file.parse()?;
         let published = Published::load(&source("published")?)?;
         let methods = Methods::load(source("methods")?)?;
-        let listed: Vec<&str> = about.studies.iter().map(|s| s.value.as_str()).collect();
-        distinct(&about_file, "study", &about.studies)?;
-        if let Some(reserved) = about.studies.iter().find(|s| RESERVED.contains(&s.value.as_str())) {
+        let ids: Vec<Spanned<String>> = about.studies.iter().chain(&about.descriptions).cloned().collect();
+        let listed: Vec<&str> = ids.iter().map(|s| s.value.as_str()).collect();
+        distinct(&about_file, "study", &ids)?;
+        if let Some(reserved) = ids.iter().find(|s| RESERVED.contains(&s.value.as_str())) {
             return Err(about_file.error(reserved, format!("{}.yaml is no study", reserved.value)));
         }
         for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -124,31 +132,75 @@ impl Paper {
             let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
             if name.extension().is_some_and(|e| e == "yaml") && !RESERVED.contains(&&*stem) && !listed.contains(&&*stem)
             {
-                let message = format!("`studies` does not list {stem}.yaml, which is in this folder");
+                let message = format!("`studies` and `descriptions` do not list {stem}.yaml, which is in this folder");
                 return Err(about_file.error_below(&["studies"], message));
             }
         }
-        let studies = about
-            .studies
-            .iter()
-            .map(|id| {
-                if !folder.join(format!("{}.yaml", id.value)).is_file() {
-                    let message = format!("there is no {}.yaml in this folder", id.value);
-                    return Err(about_file.error(id, message));
-                }
-                Study::load(&id.value, source(&id.value)?, &methods, &published, catalog)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        if let Some(id) = ids.iter().find(|id| !folder.join(format!("{}.yaml", id.value)).is_file()) {
+            return Err(about_file.error(id, format!("there is no {}.yaml in this folder", id.value)));
+        }
+        let describe = |id: &Spanned<String>| {
+            Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog)
+        };
+        let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+        let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
+        let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let findings_file = source("findings")?;
         let findings: Vec<Finding> = findings_file.parse()?;
-        for id in findings.iter().flat_map(|f| [&f.a, &f.b]) {
-            known(&findings_file, "study", id, listed.iter().copied())?;
-        }
-        Ok(Self { slug: slug.into(), folder, about, published, findings, studies })
+        findings.iter().try_for_each(|finding| finding.check(&studies, &findings_file))?;
+        Ok(Self { slug: slug.into(), folder, about, published, findings, descriptions, studies })
     }
 }
 
-fn known<'a>(
+/// Figures over hyperparameters need every point scored, other ways of showing need one; and what they name has to exist.
+fn check_sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Source) -> Result<(), YamlError> {
+    let named: Vec<&String> = match show {
+        Show::Sensitivity(show) => {
+            show.panels.iter().flat_map(|p| [&p.rows, &p.columns].into_iter().chain(p.at.keys())).collect()
+        }
+        Show::Curves(show) => vec![&show.along],
+        Show::Comparison | Show::Recovery(_) | Show::Significance(_) => {
+            return match score {
+                Score::Chosen => Ok(()),
+                Score::Every => {
+                    let message = "`score: every` goes with `show: sensitivity` or `show: curves`";
+                    Err(source.error_below(&["score"], message))
+                }
+            };
+        }
+    };
+    if score != Score::Every {
+        return Err(source.error_below(&["show"], "this figure needs `score: every`"));
+    }
+    for method in uses {
+        let valid = || method.entry.params.iter().map(|p| p.name);
+        if let Some(wrong) = named.iter().find(|name| !valid().any(|v| v == name.as_str())) {
+            let message = unknown(&format!("parameter of {}", method.label), wrong, valid());
+            return Err(source.error_below(&["show"], message));
+        }
+    }
+    Ok(())
+}
+
+/// The method of that label among those of a study.
+fn used<'u>(
+    uses: &'u mut [MethodUse],
+    label: &str,
+    source: &Source,
+    path: &[&str],
+) -> Result<&'u mut MethodUse, YamlError> {
+    let place = uses.iter().position(|m| m.label == label);
+    let valid: Vec<String> = uses.iter().map(|m| m.label.clone()).collect();
+    match place {
+        Some(place) => Ok(&mut uses[place]),
+        None => {
+            let message = unknown("method of this study", label, valid.iter().map(String::as_str));
+            Err(source.error_below(path, message))
+        }
+    }
+}
+
+pub(crate) fn known<'a>(
     source: &Source,
     kind: &str,
     name: &Spanned<String>,
@@ -170,8 +222,26 @@ fn distinct(source: &Source, kind: &str, names: &[Spanned<String>]) -> Result<()
     Ok(())
 }
 
+impl Finding {
+    /// Checks that both sides name what exists.
+    fn check(&self, studies: &[Study], source: &Source) -> Result<(), YamlError> {
+        for side in [&self.a, &self.b] {
+            known(source, "study", &side.study, studies.iter().map(|s| s.id.as_str()))?;
+            let study = studies.iter().find(|s| s.id == side.study.value);
+            if let (Some(study), Some(method)) = (study, &side.method) {
+                known(source, "method of that study", method, study.methods.iter().map(|m| m.label.as_str()))?;
+            }
+        }
+        let one_sided = |has: fn(&FindingSide) -> bool| has(&self.a) != has(&self.b);
+        if one_sided(|side| side.method.is_some()) || one_sided(|side| side.measure.is_some()) {
+            return Err(source.error(&self.a.study, "`method` or `measure` is given on one side only"));
+        }
+        Ok(())
+    }
+}
+
 /// `methods.yaml`.
-struct Methods {
+pub(crate) struct Methods {
     source: Source,
     uses: IndexMap<String, MethodUse>,
 }
@@ -188,6 +258,39 @@ impl Methods {
         }
         Ok(Self { source, uses })
     }
+
+    /// The method of that label.
+    pub(crate) fn labelled(&self, label: &str) -> Result<MethodUse, String> {
+        let kind = format!("method label of {}", self.source.name());
+        self.uses.get(label).cloned().ok_or_else(|| unknown(&kind, label, self.uses.keys().map(String::as_str)))
+    }
+}
+
+/// The data sets that a file lists, checked.
+pub(crate) fn data_uses(
+    entries: Vec<DataEntry>,
+    source: &Source,
+    catalog: &Catalog,
+) -> Result<Vec<DataUse>, YamlError> {
+    let mut data: Vec<DataUse> = Vec::new();
+    for entry in entries {
+        let variant = |name: &Spanned<String>, options| {
+            let spec = DatasetSpec { name: name.value.clone(), options };
+            spec.canonical(catalog).map_err(|e| source.error(name, e.to_string()))
+        };
+        let mut variants = vec![variant(&entry.dataset, entry.options.clone())?];
+        if let Some(other) = &entry.otherwise {
+            variants.push(variant(other, Default::default())?);
+        }
+        if entry.rows == Some(0) {
+            return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
+        }
+        if data.iter().any(|d| d.label == entry.label) {
+            return Err(source.error(&entry.dataset, format!("the label `{}` is used twice", entry.label)));
+        }
+        data.push(DataUse { label: entry.label, variants, rows: entry.rows, not_comparable: entry.not_comparable });
+    }
+    Ok(data)
 }
 
 impl Study {
@@ -204,35 +307,21 @@ impl Study {
             return Err(source.error_below(&[empty], format!("`{empty}` is an empty list")));
         }
         distinct(&source, "method", &file.methods)?;
-        let labels: Vec<&str> = methods.uses.keys().map(String::as_str).collect();
-        let mut uses = Vec::new();
-        for label in &file.methods {
-            let kind = format!("method label of {}", methods.source.name());
-            known(&source, &kind, label, labels.iter().copied())?;
-            uses.extend(methods.uses.get(&label.value).cloned());
+        let labelled = |label: &Spanned<String>| methods.labelled(&label.value).map_err(|e| source.error(label, e));
+        let mut uses = file.methods.iter().map(labelled).collect::<Result<Vec<_>, _>>()?;
+        for (label, params) in &file.params {
+            let used = used(&mut uses, label, &source, &["params", label])?;
+            used.grid = used.grid.narrowed(params, used.entry, &source)?;
+        }
+        for (label, conditions) in &file.conditions {
+            let used = used(&mut uses, label, &source, &["where", label])?;
+            used.grid = used.grid.clone().with(conditions, &source)?;
         }
         known(&source, "method of this study", &file.reference, file.methods.iter().map(|m| m.value.as_str()))?;
         if let Some(table) = &file.published {
             known(&source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
         }
-        let mut data = Vec::new();
-        for entry in file.data {
-            let variant = |name: &Spanned<String>, options| {
-                let spec = DatasetSpec { name: name.value.clone(), options };
-                spec.canonical(catalog).map_err(|e| source.error(name, e.to_string()))
-            };
-            let mut variants = vec![variant(&entry.dataset, entry.options.clone())?];
-            if let Some(other) = &entry.otherwise {
-                variants.push(variant(other, Default::default())?);
-            }
-            if entry.rows == Some(0) {
-                return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
-            }
-            if data.iter().any(|d: &DataUse| d.label == entry.label) {
-                return Err(source.error(&entry.dataset, format!("the label `{}` is used twice", entry.label)));
-            }
-            data.push(DataUse { label: entry.label, variants, rows: entry.rows, not_comparable: entry.not_comparable });
-        }
+        let data = data_uses(file.data, &source, catalog)?;
         if let Show::Recovery(maps) = &file.show {
             for (dataset, method) in &maps.standard {
                 if !data.iter().any(|d| d.label == *dataset) {
@@ -247,6 +336,7 @@ impl Study {
                 }
             }
         }
+        check_sweep(&file.show, file.score, &uses, &source)?;
         let protocol = file.protocol;
         if protocol.repeats == 0 {
             return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
@@ -268,6 +358,7 @@ impl Study {
             data,
             protocol,
             methods: uses,
+            score: file.score,
             reference: file.reference.value,
             select: file.select,
             metrics: file.metrics,
@@ -284,7 +375,8 @@ impl Study {
 
     /// Whether the profile tunes a method over fewer values than the paper's protocol.
     pub fn coarsened(&self, method: &str) -> bool {
-        self.narrowings.get(&self.profile).is_some_and(|n| n.params.contains_key(method))
+        self.profile < Profile::Paper
+            && self.narrowings.get(&self.profile).is_some_and(|n| n.params.contains_key(method))
     }
 
     /// The study as a profile runs it.

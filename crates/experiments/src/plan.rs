@@ -4,6 +4,7 @@
 //! paths of its grid on the validation part, then the chosen point on the test part. Whoever runs the cells, in
 //! whatever order and however often interrupted, asks again until no unit wants anything.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use mtl_core::metric::METRICS_REVISION;
@@ -15,6 +16,7 @@ use crate::cell::{Cell, CellId, CellKey, Purpose, Sampling, Selection, hash};
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
+use crate::study::Score;
 
 /// A data set of a study, found or not.
 #[derive(Debug, Clone)]
@@ -38,6 +40,8 @@ pub struct Variant {
     pub m: usize,
     /// Number of samples over all tasks, before drawing.
     pub samples: usize,
+    /// The same with rows that tasks share counted once.
+    pub rows: usize,
 }
 
 /// Looks for the first variant that can be had.
@@ -54,6 +58,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                     p: tasks.n_features(),
                     m: tasks.n_tasks(),
                     samples: tasks.n_samples(),
+                    rows: tasks.n_rows(),
                 };
                 return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
             }
@@ -79,8 +84,8 @@ pub struct Unit<'a> {
 pub enum Next {
     /// These cells.
     Run(Vec<Cell>),
-    /// Nothing: here is the score.
-    Scored(Arc<Record>),
+    /// Nothing: here is the score, one record, or one a path where every point is scored.
+    Scored(Vec<Arc<Record>>),
     /// Nothing can be done: these cells failed.
     Failed(Vec<CellId>),
 }
@@ -96,8 +101,10 @@ pub struct Outlook {
     pub seconds: f64,
 }
 
-/// Seconds for one fit by `p m^2`: the cost of pairwise penalties, measured; cheaper methods take less.
-const SECONDS_PER_FIT: f64 = 7e-7;
+/// Seconds for one fit by `p m^2`, the cost of pairwise penalties, and by `p^2 m`, that of products with the inputs'
+/// moments; measured for SSMTL_m. Cheaper methods take less.
+const SECONDS_BY_PAIRS: f64 = 7e-7;
+const SECONDS_BY_SQUARES: f64 = 3e-7;
 
 impl std::ops::Add for Outlook {
     type Output = Self;
@@ -152,8 +159,30 @@ impl Unit<'_> {
         Cell { key, entry, path }
     }
 
+    /// The cells that score every point, one a path.
+    fn sweep(&self) -> Vec<Cell> {
+        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
+        paths.into_iter().map(|path| self.cell(path, Purpose::Sweep)).collect()
+    }
+
+    /// What a sweep lacks.
+    fn next_of_sweep(&self, store: &Store) -> Next {
+        let cells = self.sweep();
+        let missing: Vec<Cell> = cells.iter().filter(|c| store.get(&c.id()).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            return Next::Run(missing);
+        }
+        let records: Vec<Arc<Record>> = cells.iter().filter_map(|c| store.get(&c.id())).collect();
+        let failed: Vec<CellId> =
+            records.iter().filter(|r| r.points().is_empty()).map(|r| r.key.id()).collect();
+        if failed.is_empty() { Next::Scored(records) } else { Next::Failed(failed) }
+    }
+
     /// The cells that tune, and how their points are chosen between; none if there is nothing to choose.
     fn tuning(&self) -> (Vec<Cell>, Option<Selection>, Vec<ParamSet>) {
+        if self.study.score == Score::Every {
+            return Default::default();
+        }
         let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
         let points: usize = paths.iter().map(Vec::len).sum();
         if points == 1 {
@@ -173,26 +202,44 @@ impl Unit<'_> {
         (points.len(), points.iter().filter(|converged| !**converged).count())
     }
 
-    /// What is stored of this unit and what is not.
-    pub fn outlook(&self, store: &Store) -> Outlook {
-        let missing = match self.next(store) {
-            Next::Run(cells) => cells,
-            Next::Scored(_) | Next::Failed(_) => Vec::new(),
-        };
-        let tuning = self.tuning().0.len();
-        // A score follows the tuning, so it is missing as long as anything is.
-        let tuned = missing.iter().filter(|cell| cell.key.purpose == Purpose::Tune).count();
-        let fits: usize = missing.iter().map(|cell| cell.path.len()).sum();
-        let fit = SECONDS_PER_FIT * self.variant.p as f64 * (self.variant.m as f64).powi(2);
-        Outlook {
-            stored: tuning - tuned + usize::from(missing.is_empty()),
-            missing: tuned + usize::from(!missing.is_empty()),
-            seconds: fits as f64 * fit,
+    /// What is stored of this unit and what is not, without what is `seen` already: units of other studies may want the
+    /// same cells.
+    pub fn outlook(&self, store: &Store, seen: &mut HashSet<CellId>) -> Outlook {
+        let (mut stored, mut missing, mut fits) = (0, 0, 0);
+        let sweep = self.study.score == Score::Every;
+        let (cells, selection, only) = if sweep { (self.sweep(), None, Vec::new()) } else { self.tuning() };
+        let mut new = cells.is_empty();
+        for cell in cells {
+            if !seen.insert(cell.id()) {
+                continue;
+            }
+            new = true;
+            match store.get(&cell.id()) {
+                Some(_) => stored += 1,
+                None => (missing, fits) = (missing + 1, fits + cell.path.len()),
+            }
         }
+        // Which cell a score is depends on the tuning: it is known by what it is chosen from.
+        let score = self.cell(only, Purpose::Score(selection));
+        if !sweep && new && seen.insert(score.id()) {
+            match self.next(store) {
+                Next::Run(cells) => {
+                    missing += 1;
+                    fits += cells.iter().filter(|c| c.key.purpose != Purpose::Tune).map(|c| c.path.len()).sum::<usize>();
+                }
+                Next::Scored(_) | Next::Failed(_) => stored += 1,
+            }
+        }
+        let (p, m) = (self.variant.p as f64, self.variant.m as f64);
+        let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
+        Outlook { stored, missing, seconds: fits as f64 * fit }
     }
 
     /// What is missing in the store before this unit has its score.
     pub fn next(&self, store: &Store) -> Next {
+        if self.study.score == Score::Every {
+            return self.next_of_sweep(store);
+        }
         let (cells, selection, only) = self.tuning();
         let score = if cells.is_empty() {
             self.cell(only, Purpose::Score(None))
@@ -220,7 +267,7 @@ impl Unit<'_> {
         match store.get(&score.id()) {
             None => Next::Run(vec![score]),
             Some(record) if record.scored().is_none() => Next::Failed(vec![score.id()]),
-            Some(record) => Next::Scored(record),
+            Some(record) => Next::Scored(vec![record]),
         }
     }
 }

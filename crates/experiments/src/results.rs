@@ -4,18 +4,109 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mtl_core::{Metric, split::Part};
-use mtl_methods::ParamValue;
+use mtl_methods::{ParamSet, ParamValue};
+use serde::Deserialize;
 
 use crate::cell::CellId;
 use crate::paper::Study;
 use crate::plan::{Next, Resolved, units};
-use crate::store::{Record, Store};
+use crate::store::{PointResult, Record, Store};
+use crate::study::Score;
+
+/// One point of a grid, scored in every repeat.
+#[derive(Debug, Clone)]
+pub struct Swept {
+    /// The hyperparameters.
+    pub params: ParamSet,
+    /// Repeat -> record of the point's path, and the point's place in it.
+    pub results: BTreeMap<u32, (Arc<Record>, usize)>,
+}
+
+impl Swept {
+    /// The results, one a repeat.
+    pub fn points(&self) -> impl Iterator<Item = (u32, &PointResult)> {
+        self.results.iter().filter_map(|(repeat, (record, i))| Some((*repeat, record.points().get(*i)?)))
+    }
+
+    /// The values of a quantity by repeat.
+    pub fn by_repeat(&self, quantity: Quantity) -> BTreeMap<u32, f64> {
+        self.points().filter_map(|(repeat, point)| Some((repeat, quantity.of(point)?))).collect()
+    }
+
+    /// Whether these hyperparameters have these values.
+    pub fn held_at(&self, params: &BTreeMap<String, ParamValue>) -> bool {
+        held(&self.params, params)
+    }
+}
+
+/// What results can be compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Quantity {
+    /// A measure on the test part.
+    Metric(Metric),
+    /// Training objective.
+    Objective,
+    /// Iterations of the solver.
+    Iterations,
+}
+
+impl TryFrom<String> for Quantity {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl std::str::FromStr for Quantity {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "objective" => Ok(Self::Objective),
+            "iterations" => Ok(Self::Iterations),
+            _ => name.parse().map(Self::Metric),
+        }
+    }
+}
+
+impl Quantity {
+    /// Name in files, tables and on axes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Metric(metric) => metric.name(),
+            Self::Objective => "objective",
+            Self::Iterations => "iterations",
+        }
+    }
+
+    /// Whether larger values are better.
+    pub fn higher_is_better(self) -> bool {
+        matches!(self, Self::Metric(metric) if metric.higher_is_better())
+    }
+
+    /// Its value at a point.
+    pub fn of(self, point: &PointResult) -> Option<f64> {
+        match self {
+            Self::Metric(metric) => point.mean(Part::Test, metric),
+            Self::Objective => Some(point.objective.total),
+            Self::Iterations => Some(point.convergence.iterations as f64),
+        }
+    }
+}
+
+fn held(set: &ParamSet, params: &BTreeMap<String, ParamValue>) -> bool {
+    params.iter().all(|(name, value)| set.get(name).is_some_and(|have| same(have, value)))
+}
 
 /// Scores of one method on one data set, one a repeat.
 #[derive(Debug, Clone, Default)]
 pub struct Scores {
-    /// Repeat -> record of the scored cell.
+    /// Repeat -> record of the scored cell; none in a study that scores every point.
     pub records: BTreeMap<u32, Arc<Record>>,
+    /// The scored points of a study that scores every one, in the order of the grid.
+    pub sweep: Vec<Swept>,
     /// Cells that failed, with the reasons.
     pub failures: Vec<(CellId, String)>,
     /// Repeats that have not been run.
@@ -32,8 +123,18 @@ impl Scores {
 
     /// Whether repeats here and there are the same splits of the same data.
     pub fn same_splits(&self, other: &Self) -> bool {
-        let split = |scores: &Self| scores.records.values().next().map(|r| (r.key.data.clone(), r.key.sampling));
+        let split = |scores: &Self| {
+            let swept = scores.sweep.iter().flat_map(|s| s.results.values().map(|(record, _)| record));
+            let record = scores.records.values().chain(swept).next();
+            record.map(|r| (r.key.data.clone(), r.key.sampling))
+        };
         split(self) == split(other)
+    }
+
+    /// The values of the chosen points, by repeat.
+    pub fn chosen(&self, quantity: Quantity) -> BTreeMap<u32, f64> {
+        let value = |(repeat, r): (&u32, &Arc<Record>)| Some((*repeat, quantity.of(r.scored()?)?));
+        self.records.iter().filter_map(value).collect()
     }
 
     /// The values of a metric here and there, on the repeats that both have.
@@ -53,31 +154,44 @@ impl Scores {
         if name == "seconds" {
             return Some(self.records.iter().map(|(repeat, r)| (*repeat, r.circumstances.seconds)).collect());
         }
-        let metric: Metric = name.parse().ok()?;
-        let value = |(repeat, r): (&u32, &Arc<Record>)| Some((*repeat, r.scored()?.mean(Part::Test, metric)?));
-        Some(self.records.iter().filter_map(value).collect())
+        name.parse().ok().map(|quantity| self.chosen(quantity))
     }
 
     /// Whether every repeat was scored with these hyperparameters.
     fn held_at(&self, params: &BTreeMap<String, ParamValue>) -> bool {
-        let held = |r: &Arc<Record>| {
-            r.scored().is_some_and(|point| {
-                params.iter().all(|(name, value)| point.params.get(name).is_some_and(|have| same(have, value)))
-            })
-        };
-        self.records.values().all(held)
+        self.records.values().all(|r| r.scored().is_some_and(|point| held(&point.params, params)))
     }
 
     /// Number of scored fits, and of those among them that did not converge.
     pub fn convergence(&self) -> (usize, usize) {
-        let points: Vec<_> = self.records.values().filter_map(|r| r.scored()).collect();
+        let points: Vec<_> = self.scored().collect();
         (points.len(), points.iter().filter(|p| !p.convergence.converged).count())
+    }
+
+    /// All scored fits.
+    pub fn scored(&self) -> impl Iterator<Item = &PointResult> {
+        let swept = self.sweep.iter().flat_map(|s| s.points().map(|(_, point)| point));
+        self.records.values().filter_map(|r| r.scored()).chain(swept)
+    }
+
+    /// Adds the paths of one repeat of a sweep.
+    fn add_sweep(&mut self, repeat: u32, records: Vec<Arc<Record>>) {
+        for record in records {
+            for (i, point) in record.points().iter().enumerate() {
+                let known = self.sweep.iter().position(|s| s.params == point.params);
+                let place = known.unwrap_or_else(|| {
+                    self.sweep.push(Swept { params: point.params.clone(), results: BTreeMap::new() });
+                    self.sweep.len() - 1
+                });
+                self.sweep[place].results.insert(repeat, (Arc::clone(&record), i));
+            }
+        }
     }
 }
 
 /// Whether two values mean the same. A number may be written with or without a decimal point, and as a decimal or as a
 /// power of ten.
-pub(crate) fn same(a: &ParamValue, b: &ParamValue) -> bool {
+pub fn same(a: &ParamValue, b: &ParamValue) -> bool {
     match (as_number(a), as_number(b)) {
         (Some(a), Some(b)) => (a - b).abs() <= 1e-12 * a.abs().max(b.abs()),
         _ => a == b,
@@ -85,7 +199,7 @@ pub(crate) fn same(a: &ParamValue, b: &ParamValue) -> bool {
 }
 
 /// A value as a number, if it is one.
-pub(crate) fn as_number(value: &ParamValue) -> Option<f64> {
+pub fn as_number(value: &ParamValue) -> Option<f64> {
     match value {
         ParamValue::Number(v) => Some(*v),
         ParamValue::Count(v) => Some(*v as f64),
@@ -151,6 +265,18 @@ pub enum Missing {
         /// The hyperparameters.
         point: String,
     },
+    /// The cells have been run at several points of which none is named.
+    #[error("{method} on {dataset} has been run at {points} points{}", if point.is_empty() { String::new() } else { format!(" with {point}") })]
+    Ambiguous {
+        /// The method.
+        method: String,
+        /// The data set.
+        dataset: String,
+        /// The hyperparameters that were named.
+        point: String,
+        /// Number of points that have them.
+        points: usize,
+    },
     /// The cells have been run and failed.
     #[error("{method} on {dataset} failed: {why}")]
     Failed {
@@ -190,9 +316,8 @@ impl Results {
             let (fits, open) = unit.tuning_convergence(store);
             entry.tuning = (entry.tuning.0 + fits, entry.tuning.1 + open);
             match unit.next(store) {
-                Next::Scored(record) => {
-                    entry.records.insert(unit.repeat, record);
-                }
+                Next::Scored(records) if study.score == Score::Every => entry.add_sweep(unit.repeat, records),
+                Next::Scored(records) => entry.records.extend(records.into_iter().map(|r| (unit.repeat, r))),
                 Next::Run(_) => entry.missing += 1,
                 Next::Failed(cells) => {
                     let reason = |id: &CellId| match store.get(id).map(|r| r.outcome.clone()) {
@@ -242,9 +367,9 @@ impl Results {
 
     /// The values of a hyperparameter that a method was scored with, each once.
     pub fn values_of(&self, method: &str, parameter: &str) -> Vec<ParamValue> {
-        let scores = self.scores.iter().filter(|((_, m), _)| m == method).flat_map(|(_, s)| s.records.values());
+        let points = self.scores.iter().filter(|((_, m), _)| m == method).flat_map(|(_, s)| s.scored());
         let mut values: Vec<ParamValue> = Vec::new();
-        for value in scores.filter_map(|r| r.scored()?.params.get(parameter).cloned()) {
+        for value in points.filter_map(|point| point.params.get(parameter).cloned()) {
             if !values.iter().any(|known| same(known, &value)) {
                 values.push(value);
             }
@@ -292,9 +417,24 @@ impl Results {
         }
         let none = Scores::default();
         let scores = self.scores(dataset, method).unwrap_or(&none);
-        let Some(values) = scores.by_repeat(quantity) else {
+        let point = || params.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ");
+        let Some(mut values) = scores.by_repeat(quantity) else {
             return Err(Missing::Quantity(quantity.to_owned()));
         };
+        if !scores.sweep.is_empty() {
+            let (method, dataset) = (method_name(), dataset_name());
+            let mut at = scores.sweep.iter().filter(|s| s.held_at(params));
+            match (at.next(), at.count()) {
+                (None, _) => return Err(Missing::NotHeld { method, dataset, point: point() }),
+                (Some(only), 0) => values = quantity.parse().map(|q| only.by_repeat(q)).unwrap_or_default(),
+                (Some(_), more) => {
+                    return Err(Missing::Ambiguous { method, dataset, point: point(), points: more + 1 });
+                }
+            }
+            if !values.is_empty() {
+                return Ok(values);
+            }
+        }
         if scores.records.is_empty() {
             let (method, dataset) = (method_name(), dataset_name());
             return Err(match scores.failures.first() {
@@ -303,8 +443,7 @@ impl Results {
             });
         }
         if !scores.held_at(params) {
-            let point: Vec<String> = params.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-            return Err(Missing::NotHeld { method: method_name(), dataset: dataset_name(), point: point.join(", ") });
+            return Err(Missing::NotHeld { method: method_name(), dataset: dataset_name(), point: point() });
         }
         if values.is_empty() {
             let (method, dataset) = (method_name(), dataset_name());

@@ -129,8 +129,8 @@ impl Runner<'_> {
         prepared: &Prepared,
         fits: Vec<Fitted>,
     ) -> Result<Outcome, StoreError> {
-        let tune = cell.key.purpose == Purpose::Tune;
-        let judged = if tune { &fits[..] } else { &fits[fits.len().saturating_sub(1)..] };
+        let (tune, score) = (cell.key.purpose == Purpose::Tune, matches!(cell.key.purpose, Purpose::Score(_)));
+        let judged = if score { &fits[fits.len().saturating_sub(1)..] } else { &fits[..] };
         let params = &path[path.len() - judged.len()..];
         let mut points = Vec::with_capacity(judged.len());
         for (fitted, params) in judged.iter().zip(params) {
@@ -159,7 +159,7 @@ impl Runner<'_> {
             if !point.is_finite() {
                 return Ok(Outcome::Failed("a measure or the objective is not a finite number".into()));
             }
-            if !tune {
+            if score {
                 point.memberships.clone_from(&fitted.memberships);
                 point.artifacts = self.keep(fitted, &prepared.test)?;
             }

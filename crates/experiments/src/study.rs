@@ -1,10 +1,14 @@
 //! One table or figure as its YAML file describes it.
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use mtl_core::{Fractions, Metric, Scaling};
+use mtl_methods::ParamValue;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::GridValue;
+use crate::results::Quantity;
 use crate::yaml::Spanned;
 
 /// `experiments/<slug>/<id>.yaml`.
@@ -29,6 +33,15 @@ pub struct StudyFile {
     pub protocol: Protocol,
     /// Methods, by their labels in `methods.yaml`.
     pub methods: Vec<Spanned<String>>,
+    /// Values that differ from those in `methods.yaml`: method label -> parameter -> values.
+    #[serde(default)]
+    pub params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
+    /// Conditions that points of the grids have to meet beside those in `methods.yaml`: method label -> conditions.
+    #[serde(default, rename = "where")]
+    pub conditions: IndexMap<String, Vec<Spanned<String>>>,
+    /// Which points of a grid are scored.
+    #[serde(default)]
+    pub score: Score,
     /// The proposed method, which the others are compared with.
     pub reference: Spanned<String>,
     /// How hyperparameters are chosen.
@@ -42,13 +55,72 @@ pub struct StudyFile {
 }
 
 /// How a study is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Show {
     /// A table of data sets and measures by methods, with charts of the published values and of paired differences.
     Comparison,
     /// Heat maps of true and recovered weights, with measures of recovery.
     Recovery(RecoveryMaps),
+    /// A table of the p-values of the reference method against others, beside the published ones.
+    Significance(Significance),
+    /// Heat maps of a measure over two hyperparameters, beside the published ones. Needs `score: every`.
+    Sensitivity(Sensitivity),
+    /// Lines of measures along one hyperparameter. Needs `score: every`.
+    Curves(Curves),
+}
+
+/// What the p-values are of.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Significance {
+    /// What is compared, repeat by repeat.
+    pub measure: Quantity,
+}
+
+/// The panels of a sensitivity figure.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sensitivity {
+    /// What the colours are.
+    pub measure: Quantity,
+    /// The panels.
+    pub panels: Vec<SensitivityPanel>,
+}
+
+/// One heat map over two hyperparameters.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensitivityPanel {
+    /// Name in the figure, and the value of `panel` in published numbers.
+    pub panel: String,
+    /// Hyperparameter of the rows.
+    pub rows: String,
+    /// Hyperparameter of the columns.
+    pub columns: String,
+    /// Where the other hyperparameters are held.
+    pub at: BTreeMap<String, ParamValue>,
+}
+
+/// The lines of a figure.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curves {
+    /// Hyperparameter of the horizontal axis.
+    pub along: String,
+    /// Measures, `objective` or `iterations`: one panel each.
+    pub measures: Vec<Quantity>,
+}
+
+/// Which points of a grid are scored on the test part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// The one that the validation part chooses.
+    #[default]
+    Chosen,
+    /// All of them: nothing is chosen.
+    Every,
 }
 
 /// What the heat maps of a recovery study show beside truth and the reference method.
@@ -72,7 +144,7 @@ pub struct DataEntry {
     pub dataset: Spanned<String>,
     /// Options of the data set.
     #[serde(default)]
-    pub options: std::collections::BTreeMap<String, String>,
+    pub options: BTreeMap<String, String>,
     /// Variant to use where the data set cannot be had; the report says so.
     #[serde(default)]
     pub otherwise: Option<Spanned<String>>,
@@ -150,7 +222,7 @@ pub enum Ties {
 }
 
 /// How much of a study is run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Profile {
     /// A minute: that everything runs.
@@ -160,6 +232,8 @@ pub enum Profile {
     Quick,
     /// The full protocol.
     Paper,
+    /// More than the protocol at a documented cost: grids that `paper` ties or holds.
+    Exhaustive,
 }
 
 impl Profile {
@@ -169,19 +243,20 @@ impl Profile {
             Self::Smoke => "smoke",
             Self::Quick => "quick",
             Self::Paper => "paper",
+            Self::Exhaustive => "exhaustive",
         }
     }
 }
 
-/// What a profile runs less of.
+/// What a profile runs otherwise.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Narrowing {
     /// Fewer repeats.
     pub repeats: Option<u32>,
-    /// Coarser grids: method label -> parameter -> values.
+    /// Other grids: method label -> parameter -> values.
     pub params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
-    /// What the subset leaves out, for the reader.
+    /// What that leaves out or adds, for the reader.
     pub note: Option<String>,
 }
 
@@ -219,6 +294,9 @@ pub struct PaperFile {
     pub code: Option<String>,
     /// What of the paper is covered here, and what is not yet.
     pub coverage: String,
+    /// Ids of the tables and figures that need no fit, in the order of the report.
+    #[serde(default)]
+    pub descriptions: Vec<Spanned<String>>,
     /// Ids of the studies, in the order of the report.
     pub studies: Vec<Spanned<String>>,
 }
@@ -233,8 +311,36 @@ pub struct Finding {
     pub title: String,
     /// What the disagreement is.
     pub says: String,
-    /// Study that follows one reading.
-    pub a: Spanned<String>,
-    /// Study that follows the other.
-    pub b: Spanned<String>,
+    /// One reading.
+    pub a: FindingSide,
+    /// The other.
+    pub b: FindingSide,
+    /// What is compared: measures, `objective` or `iterations` [default: the measures of the first study].
+    #[serde(default)]
+    pub measures: Vec<Quantity>,
+}
+
+/// One side of a finding: a study, or one method or one measure of it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FindingSide {
+    /// The study.
+    pub study: Spanned<String>,
+    /// The method; every method with the one of the same name on the other side, if left out.
+    #[serde(default)]
+    pub method: Option<Spanned<String>>,
+    /// The measure, where the two sides are two measures of the same fits.
+    #[serde(default)]
+    pub measure: Option<Quantity>,
+}
+
+impl FindingSide {
+    /// How tables call it: by what tells it from the other side.
+    pub fn name(&self) -> &str {
+        match (&self.measure, &self.method) {
+            (Some(measure), _) => measure.name(),
+            (None, Some(method)) => &method.value,
+            (None, None) => &self.study.value,
+        }
+    }
 }

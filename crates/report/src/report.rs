@@ -8,7 +8,9 @@ use mtl_experiments::{Paper, Store};
 
 use crate::chart::ChartError;
 use crate::document::{Document, PageError, csv_table, html_page, latex_table, markdown_page};
-use crate::section::{Claims, Counts, Source, claims, findings, judge, notices, study, summary};
+use crate::section::{
+    Claims, Counts, Described, Source, claims, description, findings, judge, notices, study, summary,
+};
 
 /// A file of the report, by its path below the output folder.
 pub struct File {
@@ -45,10 +47,18 @@ impl Report {
     ///
     /// # Errors
     /// If a chart cannot be drawn.
-    pub fn build(paper: &Paper, results: &[Results], store: &Store) -> Result<Self, ReportError> {
+    pub fn build(
+        paper: &Paper,
+        described: &[Described],
+        results: &[Results],
+        store: &Store,
+    ) -> Result<Self, ReportError> {
         let source = Source { paper, studies: results, store };
         let claims = claims(source);
         let mut blocks = summary(source, &claims);
+        for described in described {
+            blocks.extend(description(described, source)?);
+        }
         for results in results {
             blocks.extend(study(results, source)?);
         }

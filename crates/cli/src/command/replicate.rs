@@ -1,5 +1,6 @@
 //! `mtl replicate`: from data to verdict.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,12 +11,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use mtl_data::Library;
 use mtl_experiments::drive::drive;
+use mtl_experiments::paper::DataUse;
 use mtl_experiments::plan::{Outlook, Resolved, resolve, units};
 use mtl_experiments::results::Results;
 use mtl_experiments::run::Tally;
 use mtl_experiments::store::Record;
 use mtl_experiments::{Paper, Profile, Runner, Store, Study};
-use mtl_report::Report;
+use mtl_report::{Described, Report};
 
 use crate::args::{DataArgs, StoreArgs};
 use crate::output::{check_writable, emit, write_atomically};
@@ -76,6 +78,8 @@ pub struct Wanted {
 pub struct Found {
     /// The paper.
     pub paper: Paper,
+    /// Its tables and figures that need no fit, with their data.
+    pub described: Vec<Described>,
     /// Its studies as the profile runs them, with their data.
     pub studies: Vec<(Study, Vec<Resolved>)>,
     /// Where data come from.
@@ -93,13 +97,13 @@ impl Wanted {
         let paper = workspace.paper(&self.paper)?;
         let studies = selected(&paper, self.profile.into(), &self.only)?;
         let (store, library) = (self.store.folder()?, self.data.library()?);
-        let with_data = |study: Study| {
-            let resolved = study.data.iter().map(|data| resolve(data, &library)).collect::<Result<_, _>>()?;
-            Ok((study, resolved))
-        };
-        let studies = studies.into_iter().map(with_data).collect::<anyhow::Result<_>>()?;
+        let find = |data: &[DataUse]| data.iter().map(|data| resolve(data, &library)).collect::<Result<Vec<_>, _>>();
+        let with_data = |study: Study| find(&study.data).map(|resolved| (study, resolved));
+        let studies = studies.into_iter().map(with_data).collect::<Result<_, _>>()?;
+        let wanted = paper.descriptions.iter().filter(|d| self.only.is_empty() || self.only.contains(&d.id));
+        let described = wanted.map(|d| find(d.data()).map(|data| (d.clone(), data))).collect::<Result<_, _>>()?;
         let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
-        Ok(Found { paper, studies, library, store, out })
+        Ok(Found { paper, described, studies, library, store, out })
     }
 }
 
@@ -108,7 +112,7 @@ impl Found {
     pub fn finish(self, store: &Store, tally: &Tally) -> anyhow::Result<ExitCode> {
         let collect = |(study, data)| Results::collect(study, data, store);
         let results: Vec<Results> = self.studies.into_iter().map(collect).collect();
-        let report = Report::build(&self.paper, &results, store)?;
+        let report = Report::build(&self.paper, &self.described, &results, store)?;
         for file in report.files()? {
             write_atomically(&self.out.join(&file.path), &file.bytes)?;
         }
@@ -130,6 +134,8 @@ pub enum ProfileArg {
     Quick,
     /// The full protocol
     Paper,
+    /// More than the protocol: grids that `paper` ties or holds
+    Exhaustive,
 }
 
 impl From<ProfileArg> for Profile {
@@ -138,6 +144,7 @@ impl From<ProfileArg> for Profile {
             ProfileArg::Smoke => Self::Smoke,
             ProfileArg::Quick => Self::Quick,
             ProfileArg::Paper => Self::Paper,
+            ProfileArg::Exhaustive => Self::Exhaustive,
         }
     }
 }
@@ -168,8 +175,9 @@ impl Replicate {
 
 /// The studies asked for, as the profile runs them.
 fn selected(paper: &Paper, profile: Profile, only: &[String]) -> anyhow::Result<Vec<Study>> {
-    if let Some(wrong) = only.iter().find(|id| !paper.studies.iter().any(|s| s.id == **id)) {
-        let valid: Vec<_> = paper.studies.iter().map(|s| s.id.as_str()).collect();
+    let valid: Vec<&str> =
+        paper.descriptions.iter().map(|d| d.id.as_str()).chain(paper.studies.iter().map(|s| s.id.as_str())).collect();
+    if let Some(wrong) = only.iter().find(|id| !valid.contains(&id.as_str())) {
         bail!("--only {wrong}: there is no such table or figure of {}; valid: {}", paper.slug, valid.join(", "));
     }
     let wanted = paper.studies.iter().filter(|s| only.is_empty() || only.contains(&s.id));
@@ -210,7 +218,8 @@ fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store)
     Ok(())
 }
 
-/// The plan: per study, data set and method the cells that are there and those that are missing.
+/// The plan: per study, data set and method the cells that are there and those that are missing. Cells that several
+/// studies share are listed with the first.
 fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> String {
     use Column::{Left, Right};
     let mut table = Table::new([
@@ -223,6 +232,7 @@ fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> Strin
         ("about", Right),
     ]);
     let mut total = Outlook::default();
+    let mut seen = HashSet::new();
     for (study, found) in studies {
         let units = units(study, found);
         for data in found {
@@ -232,7 +242,7 @@ fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> Strin
             };
             for method in &study.methods {
                 let own = units.iter().filter(|u| u.dataset() == data.label && u.method.label == method.label);
-                let outlook: Outlook = own.map(|unit| unit.outlook(store)).sum();
+                let outlook: Outlook = own.map(|unit| unit.outlook(store, &mut seen)).sum();
                 table.row([
                     study.id.clone(),
                     variant.spec.name.clone(),

@@ -9,9 +9,13 @@ use super::Axis;
 use crate::results::as_number;
 use crate::yaml::unknown;
 
-/// `name < expression`, with the usual six relations; an expression is a number, a name or `min(a, b)`.
+/// `name < expression`, with the usual six relations; an expression is a number, a name or `min(a, b)`. Several of them
+/// with `or` between.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Condition {
+pub(super) struct Condition(Vec<Relation>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Relation {
     left: Term,
     relation: &'static str,
     right: Term,
@@ -27,6 +31,17 @@ enum Term {
 impl Condition {
     /// Checks the names; besides the grid's parameters there are `p` and `m`.
     pub fn parse(text: &str, axes: &IndexMap<String, Axis>) -> Result<Self, String> {
+        text.split(" or ").map(|part| Relation::parse(part, axes)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a point meets it, on data of `p` features and `m` tasks.
+    pub fn holds(&self, point: &BTreeMap<String, ParamValue>, p: usize, m: usize) -> bool {
+        self.0.iter().any(|relation| relation.holds(point, p, m))
+    }
+}
+
+impl Relation {
+    fn parse(text: &str, axes: &IndexMap<String, Axis>) -> Result<Self, String> {
         for relation in ["<=", ">=", "!=", "=", "<", ">"] {
             if let Some((left, right)) = text.split_once(relation) {
                 return Ok(Self { left: Term::parse(left, axes)?, relation, right: Term::parse(right, axes)? });
@@ -35,8 +50,7 @@ impl Condition {
         Err(format!("`{text}` is no condition; write for example k < min(p, m)"))
     }
 
-    /// Whether a point meets it, on data of `p` features and `m` tasks.
-    pub fn holds(&self, point: &BTreeMap<String, ParamValue>, p: usize, m: usize) -> bool {
+    fn holds(&self, point: &BTreeMap<String, ParamValue>, p: usize, m: usize) -> bool {
         let (left, right) = (self.left.value(point, p, m), self.right.value(point, p, m));
         match self.relation {
             "<=" => left <= right,

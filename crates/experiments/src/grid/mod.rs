@@ -8,7 +8,8 @@
 //! * a number, `[a, b]` or `log10(a, b, n)` followed by `x lambda_max`: fractions of the smallest strength that leaves
 //!   nothing but zero on the training part of each split, for methods that have it in closed form.
 //!
-//! `where: ["k < min(p, m)"]` drops points; `p` and `m` are the numbers of features and tasks.
+//! `where: ["k < min(p, m)"]` drops points; `p` and `m` are the numbers of features and tasks, and `or` may stand
+//! between conditions.
 
 mod condition;
 
@@ -145,7 +146,11 @@ impl Grid {
         Ok(self)
     }
 
-    fn with(mut self, conditions: &[Spanned<String>], source: &Source) -> Result<Self, YamlError> {
+    /// The same grid with more conditions.
+    ///
+    /// # Errors
+    /// With the position of a condition that names what is not there.
+    pub fn with(mut self, conditions: &[Spanned<String>], source: &Source) -> Result<Self, YamlError> {
         for text in conditions {
             let condition = Condition::parse(&text.value, &self.axes).map_err(|message| source.error(text, message))?;
             self.conditions.push(condition);

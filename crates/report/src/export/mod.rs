@@ -135,6 +135,7 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
     let key = &record.key;
     let (purpose, selection): (_, Option<&Selection>) = match &key.purpose {
         Purpose::Tune => ("tune", None),
+        Purpose::Sweep => ("sweep", None),
         Purpose::Score(selection) => ("score", selection.as_ref()),
     };
     // Plain enumerations and numbers, which JSON always holds.

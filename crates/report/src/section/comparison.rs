@@ -1,7 +1,7 @@
 //! Methods against the published numbers and against each other.
 
 use mtl_core::Metric;
-use mtl_experiments::results::Results;
+use mtl_experiments::results::{Quantity, Results};
 use mtl_experiments::study::Show;
 use mtl_stats::{Comparison, compare, holm};
 
@@ -113,7 +113,7 @@ pub fn anchor(study: &str, dataset: &str, method: &str) -> String {
 }
 
 /// One line a cell, with the numbers behind the verdict.
-fn cells(results: &Results, judged: &[Judged]) -> Table {
+pub fn cells(results: &Results, judged: &[Judged]) -> Table {
     let study = &results.study;
     let mut table = Table::new(
         format!("{}-cells", study.id),
@@ -122,6 +122,7 @@ fn cells(results: &Results, judged: &[Judged]) -> Table {
             "data set",
             "measure",
             "method",
+            "point",
             "#n",
             "#mean",
             "#std",
@@ -143,6 +144,7 @@ fn cells(results: &Results, judged: &[Judged]) -> Table {
             Cell::text(shown(results, &j.dataset)),
             Cell::text(&j.metric),
             Cell::text(&j.method),
+            Cell::text(&j.point),
             Cell::count(j.values.len()),
             Cell::maybe(summary.map(|s| s.mean)),
             Cell::maybe(summary.and_then(|s| s.std)),
@@ -181,7 +183,7 @@ fn beside(results: &Results, judged: &[Judged]) -> Intervals {
                     Series { name: "ours".into(), marks: labels.iter().map(|l| ours(l)).collect() },
                     Series { name: "published".into(), marks: labels.iter().map(|l| theirs(l)).collect() },
                 ],
-                axis: axis(*metric),
+                axis: axis(Quantity::Metric(*metric)),
                 reference: None,
             });
         }
@@ -196,8 +198,8 @@ pub fn mark(value: f64, std: Option<f64>, hollow: bool) -> Mark {
 }
 
 /// A measure with its direction.
-pub fn axis(metric: Metric) -> String {
-    format!("{} ({} is better)", metric.name(), if metric.higher_is_better() { "higher" } else { "lower" })
+pub fn axis(quantity: Quantity) -> String {
+    format!("{} ({} is better)", quantity.name(), if quantity.higher_is_better() { "higher" } else { "lower" })
 }
 
 /// The reference method against another one.

@@ -2,6 +2,7 @@
 
 use mtl_experiments::paper::MethodUse;
 use mtl_experiments::results::{Results, Scores};
+use mtl_experiments::study::Score;
 use mtl_methods::ParamValue;
 
 use super::comparison::anchor;
@@ -14,7 +15,11 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     if !results.failures().is_empty() {
         blocks.push(failures(results).shown());
     }
-    blocks.extend([fits(results).folded(), records(results).folded()]);
+    blocks.push(fits(results).folded());
+    // A sweep has a record a path and repeat, which `mtl export` lists.
+    if results.study.score == Score::Chosen {
+        blocks.push(records(results).folded());
+    }
     blocks
 }
 
@@ -53,13 +58,16 @@ fn fits(results: &Results) -> Table {
         for method in &study.methods {
             let Some(scores) = results.scores(dataset, &method.label) else { continue };
             let (scored, open) = scores.convergence();
-            let points = || scores.records.values().filter_map(|r| r.scored());
+            let points = || scores.scored();
             let worst = points().map(|p| p.convergence.residual).fold(0.0, f64::max);
             let rule = points().next().map_or("–", |p| p.convergence.rule.name());
             table.rows.push(vec![
                 Cell::text(shown(results, dataset)),
                 Cell::text(&method.label),
-                Cell::text(chosen(scores, method)),
+                Cell::text(match study.score {
+                    Score::Chosen => chosen(scores, method),
+                    Score::Every => format!("every one of {} points", scores.sweep.len()),
+                }),
                 Cell::count(scored),
                 open_cell(open),
                 Cell::count(scores.tuning.0),

@@ -1,8 +1,9 @@
 //! Places where paper, code and mathematics disagree, run both ways.
 
-use mtl_core::Metric;
-use mtl_experiments::results::Results;
-use mtl_experiments::study::{Finding, Show};
+use std::collections::BTreeMap;
+
+use mtl_experiments::results::{Quantity, Results, Scores, Swept};
+use mtl_experiments::study::{Finding, FindingSide, Show};
 use mtl_stats::effect::cliffs_delta;
 use mtl_stats::{Comparison, Summary, compare, holm};
 
@@ -18,8 +19,8 @@ use crate::document::{Block, Cell, Table, plus_minus};
 pub fn findings(source: Source<'_>) -> Result<Vec<Block>, ChartError> {
     let mut blocks = Vec::new();
     for finding in &source.paper.findings {
-        let study = |id: &str| source.studies.iter().find(|r| r.study.id == id);
-        if let (Some(a), Some(b)) = (study(&finding.a.value), study(&finding.b.value)) {
+        let study = |side: &FindingSide| source.studies.iter().find(|r| r.study.id == side.study.value);
+        if let (Some(a), Some(b)) = (study(&finding.a), study(&finding.b)) {
             blocks.extend(one(finding, a, b, source)?);
         }
     }
@@ -32,8 +33,9 @@ pub fn findings(source: Source<'_>) -> Result<Vec<Block>, ChartError> {
 /// Both sides of one cell.
 struct Row {
     dataset: String,
-    metric: Metric,
-    method: String,
+    quantity: Quantity,
+    /// Method and point, as far as they are not what tells the sides apart.
+    label: String,
     /// Values on one side and on the other; repeat by repeat if `paired`.
     a: Vec<f64>,
     b: Vec<f64>,
@@ -42,28 +44,73 @@ struct Row {
     published: Option<(f64, Option<f64>)>,
 }
 
-fn rows(a: &Results, b: &Results, source: Source<'_>) -> Vec<Row> {
+/// What two sides have to show for one method: the point, if several were scored, and both sides' values.
+type Point<'a> = (String, Box<dyn Fn(Quantity, Quantity) -> (BTreeMap<u32, f64>, BTreeMap<u32, f64>) + 'a>);
+
+/// The points of two sides that belong together.
+fn points<'a>(left: &'a Scores, right: &'a Scores) -> Vec<Point<'a>> {
+    if left.sweep.is_empty() {
+        return vec![(String::new(), Box::new(|a, b| (left.chosen(a), right.chosen(b))))];
+    }
+    let varied = varied(&left.sweep);
+    let pair = |one: &'a Swept| -> Option<Point<'a>> {
+        let place = one.params.iter().filter(|(name, _)| varied.contains(name));
+        let place: BTreeMap<_, _> = place.map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let other = right.sweep.iter().find(|s| s.held_at(&place))?;
+        let label = place.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ");
+        Some((label, Box::new(|a, b| (one.by_repeat(a), other.by_repeat(b)))))
+    };
+    left.sweep.iter().filter_map(pair).collect()
+}
+
+/// The hyperparameters that differ between the points of a sweep.
+fn varied(sweep: &[Swept]) -> Vec<&str> {
+    let Some(first) = sweep.first() else { return Vec::new() };
+    let differs = |name: &str, value| sweep.iter().any(|s| s.params.get(name) != Some(value));
+    first.params.iter().filter(|(name, value)| differs(name, value)).map(|(name, _)| name).collect()
+}
+
+fn rows(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Vec<Row> {
     let judged = judge(a, source.paper);
+    let methods: Vec<(&str, &str)> = match (&finding.a.method, &finding.b.method) {
+        (Some(a), Some(b)) => vec![(&a.value, &b.value)],
+        _ => a.methods().into_iter().map(|method| (method, method)).collect(),
+    };
+    let quantities: Vec<(Quantity, Quantity)> = match (finding.a.measure, finding.b.measure) {
+        (Some(a), Some(b)) => vec![(a, b)],
+        _ if finding.measures.is_empty() => a.study.metrics.iter().map(|m| (Quantity::Metric(*m), Quantity::Metric(*m))).collect(),
+        _ => finding.measures.iter().map(|q| (*q, *q)).collect(),
+    };
     let mut rows = Vec::new();
     for dataset in a.datasets() {
-        for metric in &a.study.metrics {
-            for method in a.methods() {
-                let (Some(left), Some(right)) = (a.scores(dataset, method), b.scores(dataset, method)) else {
-                    continue;
-                };
+        for (qa, qb) in &quantities {
+            for (ma, mb) in &methods {
+                let (Some(left), Some(right)) = (a.scores(dataset, ma), b.scores(dataset, mb)) else { continue };
                 let paired = left.same_splits(right);
-                let (left, right) = match paired {
-                    true => left.paired(right, *metric),
-                    false => (left.values(*metric), right.values(*metric)),
-                };
-                if left.is_empty() || right.is_empty() {
-                    continue;
-                }
-                let same =
-                    judged.iter().find(|j| j.dataset == dataset && j.metric == metric.name() && j.method == method);
+                let same = judged.iter().find(|j| j.dataset == dataset && j.metric == qa.name() && j.method == *ma);
                 let published = same.and_then(|j| j.published.as_ref()).and_then(|p| Some((p.mean?, p.std)));
-                let (dataset, method) = (dataset.to_owned(), method.to_owned());
-                rows.push(Row { dataset, metric: *metric, method, a: left, b: right, paired, published });
+                for (point, values) in points(left, right) {
+                    let (mut one, mut other) = values(*qa, *qb);
+                    if paired {
+                        one.retain(|repeat, _| other.contains_key(repeat));
+                        other.retain(|repeat, _| one.contains_key(repeat));
+                    }
+                    if one.is_empty() || other.is_empty() {
+                        continue;
+                    }
+                    let method = (finding.a.method.is_none()).then(|| (*ma).to_owned());
+                    let parts = method.into_iter().chain((!point.is_empty()).then_some(point));
+                    let label = parts.collect::<Vec<_>>().join("; ");
+                    rows.push(Row {
+                        dataset: dataset.to_owned(),
+                        quantity: *qa,
+                        label: if label.is_empty() { "–".into() } else { label },
+                        a: one.into_values().collect(),
+                        b: other.into_values().collect(),
+                        paired,
+                        published,
+                    });
+                }
             }
         }
     }
@@ -71,7 +118,7 @@ fn rows(a: &Results, b: &Results, source: Source<'_>) -> Vec<Row> {
 }
 
 fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
-    let rows = rows(a, b, source);
+    let rows = rows(finding, a, b, source);
     let mut blocks =
         vec![Block::heading(3, slug(&["finding", &finding.id]), &finding.title), Block::text(finding.says.trim())];
     if rows.is_empty() {
@@ -79,18 +126,22 @@ fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Resul
         return Ok(blocks);
     }
     let table = table(finding, (a, b), &rows);
-    // Measures of recovery mostly sit at their bounds: a table says that better than a chart.
-    if a.study.show != Show::Comparison {
+    let chart = chart(finding, a, &rows);
+    // Measures of recovery mostly sit at their bounds, and a line alone is no picture: a table says that better.
+    if matches!(a.study.show, Show::Recovery(_)) || chart.panels.iter().all(|p| p.rows.len() < 2) {
         blocks.push(table.shown());
         return Ok(blocks);
     }
+    let beside = if rows.iter().any(|r| r.published.is_some()) { " beside the published values" } else { "" };
     let caption = format!(
-        "{}: {} and {} beside the published values. Bars are one standard deviation over repeats.",
-        finding.title, finding.a.value, finding.b.value
+        "{}: {} and {}{beside}. Bars are one standard deviation over repeats; a number at the edge is a value beyond it.",
+        finding.title,
+        finding.a.name(),
+        finding.b.name()
     );
-    let studies = format!("{},{}", finding.a.value, finding.b.value);
-    let chart = chart(finding, a, &rows);
-    blocks.push(source.figure(&studies, slug(&["finding", &finding.id]), caption, &chart)?);
+    let mut studies = vec![finding.a.study.value.as_str(), &finding.b.study.value];
+    studies.dedup();
+    blocks.push(source.figure(&studies.join(","), slug(&["finding", &finding.id]), caption, &chart)?);
     blocks.push(table.folded());
     Ok(blocks)
 }
@@ -103,9 +154,9 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         &[
             "data set",
             "measure",
-            "method",
-            &format!("#{}", finding.a.value),
-            &format!("#{}", finding.b.value),
+            "method or point",
+            &format!("#{}", finding.a.name()),
+            &format!("#{}", finding.b.name()),
             "#published",
             "closer to the paper",
             "#n",
@@ -118,8 +169,11 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
             "#Cliff's δ",
         ],
     );
-    table.stamp = format!("{}: {}; {}: {}", finding.a.value, stamp(a), finding.b.value, stamp(b));
-    let compared = |r: &Row| compare(&r.a, &r.b, a.study.protocol.resampling(), r.metric.higher_is_better()).ok();
+    table.stamp = match a.study.id == b.study.id {
+        true => stamp(a),
+        false => format!("{}: {}; {}: {}", a.study.id, stamp(a), b.study.id, stamp(b)),
+    };
+    let compared = |r: &Row| compare(&r.a, &r.b, a.study.protocol.resampling(), r.quantity.higher_is_better()).ok();
     let comparisons: Vec<Option<Comparison>> = rows.iter().map(|r| if r.paired { compared(r) } else { None }).collect();
     let raw: Vec<f64> = comparisons.iter().flatten().map(|c| c.test().p).collect();
     let mut corrected = holm(&raw).into_iter();
@@ -127,13 +181,13 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         let (Ok(left), Ok(right)) = (Summary::of(&row.a), Summary::of(&row.b)) else { continue };
         let closer = row.published.map_or("–", |(mean, _)| {
             let nearer = (left.mean - mean).abs() < (right.mean - mean).abs();
-            if nearer { finding.a.value.as_str() } else { finding.b.value.as_str() }
+            if nearer { finding.a.name() } else { finding.b.name() }
         });
         let side = |s: &Summary| Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) };
         let mut cells = vec![
             Cell::text(shown(a, &row.dataset)),
-            Cell::text(row.metric.name()),
-            Cell::text(&row.method),
+            Cell::text(row.quantity.name()),
+            Cell::text(&row.label),
             side(&left),
             side(&right),
             row.published.map_or_else(|| Cell::text("–"), |(mean, std)| Cell::text(plus_minus(mean, std))),
@@ -165,27 +219,32 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
     table
 }
 
+/// A panel for every data set and measure, a row for every method or point.
 fn chart(finding: &Finding, a: &Results, rows: &[Row]) -> Intervals {
-    let mut panels = Vec::new();
-    for dataset in a.datasets() {
-        for metric in &a.study.metrics {
-            let own: Vec<&Row> = rows.iter().filter(|r| r.dataset == dataset && r.metric == *metric).collect();
-            let ours = |values: &[f64]| Summary::of(values).ok().map(|s| mark(s.mean, s.std, false));
-            panels.push(Panel {
-                title: format!("{}, {}", shown(a, dataset), metric.name()),
-                rows: own.iter().map(|r| r.method.clone()).collect(),
-                series: vec![
-                    Series { name: finding.a.value.clone(), marks: own.iter().map(|r| ours(&r.a)).collect() },
-                    Series {
-                        name: "published".into(),
-                        marks: own.iter().map(|r| r.published.map(|(mean, std)| mark(mean, std, true))).collect(),
-                    },
-                    Series { name: finding.b.value.clone(), marks: own.iter().map(|r| ours(&r.b)).collect() },
-                ],
-                axis: axis(*metric),
-                reference: None,
-            });
+    let mut panels: Vec<Panel> = Vec::new();
+    let key = |r: &Row| format!("{}, {}", shown(a, &r.dataset), r.quantity.name());
+    for row in rows {
+        let title = key(row);
+        if panels.iter().any(|p| p.title == title) {
+            continue;
         }
+        let own: Vec<&Row> = rows.iter().filter(|r| key(r) == title).collect();
+        let ours = |values: &[f64]| Summary::of(values).ok().map(|s| mark(s.mean, s.std, false));
+        let series = |name: &str, marks| Series { name: name.to_owned(), marks };
+        let published: Vec<_> = own.iter().map(|r| r.published.map(|(mean, std)| mark(mean, std, true))).collect();
+        let mut all = vec![series(finding.a.name(), own.iter().map(|r| ours(&r.a)).collect())];
+        if published.iter().any(Option::is_some) {
+            all.push(series("published", published));
+        }
+        all.push(series(finding.b.name(), own.iter().map(|r| ours(&r.b)).collect()));
+        panels.push(Panel {
+            title,
+            rows: own.iter().map(|r| r.label.clone()).collect(),
+            series: all,
+            axis: axis(row.quantity),
+            reference: None,
+        });
     }
-    Intervals { panels, columns: a.study.metrics.len().min(3) }
+    let columns = rows.iter().filter(|r| r.dataset == rows[0].dataset && r.label == rows[0].label).count();
+    Intervals { panels, columns: columns.clamp(1, 3) }
 }

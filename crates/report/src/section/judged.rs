@@ -1,9 +1,12 @@
 //! Every cell of a study beside the published number, judged.
 
+use std::collections::BTreeMap;
+
 use mtl_core::Metric;
 use mtl_data::{Catalog, Status};
-use mtl_experiments::published::{Better, PublishedRow};
-use mtl_experiments::results::Results;
+use mtl_experiments::published::{Better, PublishedRow, PublishedTable};
+use mtl_experiments::results::{Quantity, Results};
+use mtl_experiments::study::{Score, Show};
 use mtl_experiments::{Paper, plan::Resolved};
 use mtl_stats::{CellVerdict, Comparability, PublishedValue, Summary, VerdictKind, cell_verdict};
 
@@ -17,6 +20,8 @@ pub struct Judged {
     pub metric: String,
     /// Method, by the paper's name.
     pub method: String,
+    /// What else distinguishes the cell, where the paper has several for one method.
+    pub point: String,
     /// Our values, one a repeat.
     pub values: Vec<f64>,
     /// What the paper prints.
@@ -79,6 +84,12 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
     let study = &results.study;
     let table = study.published.as_ref().and_then(|id| paper.published.tables.get(id));
     let rows = table.map_or(&[][..], |t| t.rows.as_slice());
+    match (study.score, &study.show) {
+        // Of a p-value only the decision can be compared; the table of p-values does.
+        (_, Show::Significance(_)) => return Vec::new(),
+        (Score::Every, _) => return judge_sweep(results, table),
+        (Score::Chosen, _) => {}
+    }
     let mut judged = Vec::new();
     for found in &results.resolved {
         for metric in &study.metrics {
@@ -97,7 +108,8 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
                     verdict(&values, row, direction, &comparability, found)
                 });
                 let (dataset, method) = (found.label.clone(), method.label.clone());
-                judged.push(Judged { dataset, metric: metric.name().into(), method, values, published, verdict });
+                let (metric, point) = (metric.name().into(), published.as_ref().map(point).unwrap_or_default());
+                judged.push(Judged { dataset, metric, method, point, values, published, verdict });
             }
         }
     }
@@ -109,9 +121,43 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
         if verdict.kind != VerdictKind::Stated {
             verdict.kind = VerdictKind::NotRun(format!("{method} on {dataset} is not part of the study yet"));
         }
-        Judged { dataset, metric, method, values: Vec::new(), published: Some(row.clone()), verdict: Some(verdict) }
+        let (point, values) = (point(row), Vec::new());
+        Judged { dataset, metric, method, point, values, published: Some(row.clone()), verdict: Some(verdict) }
     }));
     judged
+}
+
+/// What distinguishes a published number from others of its method.
+fn point(row: &PublishedRow) -> String {
+    let parts = row.params.iter().map(|(name, value)| format!("{name} = {value}"));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The published numbers of a figure over hyperparameters. One that leaves a hyperparameter open stands for all of its
+/// values, and is held against their mean.
+fn judge_sweep(results: &Results, table: Option<&PublishedTable>) -> Vec<Judged> {
+    let Some(table) = table else { return Vec::new() };
+    let judge = |row: &PublishedRow| {
+        let (dataset, method) = (row.dataset.clone()?, row.method.clone()?);
+        let found = results.resolved.iter().find(|r| r.label == dataset)?;
+        let mut at = row.params.clone();
+        at.remove("panel");
+        let quantity: Quantity = row.metric.parse().ok()?;
+        let scores = results.scores(&dataset, &method);
+        let mut sums: BTreeMap<u32, (f64, usize)> = BTreeMap::new();
+        for swept in scores.iter().flat_map(|s| &s.sweep).filter(|s| s.held_at(&at)) {
+            for (repeat, value) in swept.by_repeat(quantity) {
+                let (sum, n) = sums.entry(repeat).or_default();
+                (*sum, *n) = (*sum + value, *n + 1);
+            }
+        }
+        let values: Vec<f64> = sums.into_values().map(|(sum, n)| sum / n as f64).collect();
+        let direction = table.better.get(&row.metric).map(|b| *b == Better::Higher);
+        let verdict = verdict(&values, row, direction, &comparability(results, found, &method), found);
+        let (metric, point) = (row.metric.clone(), point(row));
+        Some(Judged { dataset, metric, method, point, values, published: Some(row.clone()), verdict: Some(verdict) })
+    };
+    table.rows.iter().filter_map(judge).collect()
 }
 
 fn is_run(results: &Results, row: &PublishedRow) -> bool {

@@ -2,15 +2,20 @@
 
 mod claims;
 mod comparison;
+mod curves;
 mod data;
+mod description;
 mod evidence;
 mod findings;
 mod judged;
 mod recovery;
+mod sensitivity;
+mod significance;
 mod summary;
 
 pub use claims::{Claims, claims};
 pub use data::notices;
+pub use description::{Described, description};
 pub use findings::findings;
 pub use judged::{Judged, judge};
 pub use summary::{Counts, summary};
@@ -53,10 +58,19 @@ pub fn study(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartE
     let mut blocks = vec![Block::heading(2, &study.id, format!("{}: {}", study.source, study.title))];
     blocks.extend(study.note.iter().map(Block::text));
     blocks.extend(data::blocks(results));
-    if let Show::Recovery(maps) = &study.show {
-        blocks.extend(recovery::maps(results, maps, source)?);
+    match &study.show {
+        Show::Comparison => blocks.extend(comparison::blocks(results, source)?),
+        Show::Recovery(maps) => {
+            blocks.extend(recovery::maps(results, maps, source)?);
+            blocks.extend(comparison::blocks(results, source)?);
+        }
+        Show::Significance(show) => blocks.extend(significance::blocks(results, show, source)),
+        Show::Sensitivity(show) => {
+            blocks.extend(sensitivity::blocks(results, show, source)?);
+            blocks.push(comparison::cells(results, &judge(results, source.paper)).folded());
+        }
+        Show::Curves(show) => blocks.extend(curves::blocks(results, show, source)?),
     }
-    blocks.extend(comparison::blocks(results, source)?);
     blocks.extend(evidence::blocks(results));
     Ok(blocks)
 }

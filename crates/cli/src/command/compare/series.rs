@@ -176,7 +176,7 @@ impl Origin {
     fn of(record: &Record, entry: &Entry) -> Option<Self> {
         let key = &record.key;
         let tuning = match &key.purpose {
-            Purpose::Tune => return None,
+            Purpose::Tune | Purpose::Sweep => return None,
             Purpose::Score(Some(selection)) => Tuning::Chosen(selection.clone()),
             Purpose::Score(None) => Tuning::Held(key.path.last().cloned().unwrap_or_default()),
         };

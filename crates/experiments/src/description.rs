@@ -1,0 +1,136 @@
+//! Tables and figures that describe methods or data, and need no fit.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use mtl_data::Catalog;
+use mtl_methods::{ParamSet, ParamValue};
+use serde::Deserialize;
+
+use crate::paper::{DataUse, MethodUse, Methods, data_uses, known};
+use crate::published::Published;
+use crate::study::DataEntry;
+use crate::yaml::{Source, Spanned, YamlError};
+
+/// `experiments/<slug>/<id>.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DescriptionFile {
+    title: String,
+    source: String,
+    #[serde(default)]
+    note: Option<String>,
+    #[serde(default)]
+    published: Option<Spanned<String>>,
+    show: ShowFile,
+}
+
+/// What is described, as the file says it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ShowFile {
+    /// Method label -> hyperparameters that differ from the defaults.
+    Declarations(IndexMap<String, BTreeMap<String, ParamValue>>),
+    /// Strengths of a method's terms, a panel for each set of hyperparameters.
+    Strengths(StrengthsFile),
+    /// Sizes of data sets.
+    Sizes(Vec<DataEntry>),
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StrengthsFile {
+    method: String,
+    panels: Vec<BTreeMap<String, ParamValue>>,
+}
+
+/// A checked description.
+#[derive(Clone)]
+pub struct Description {
+    /// File name without its ending.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// What it is in the paper.
+    pub source: String,
+    /// What a reader should know before looking at it.
+    pub note: Option<String>,
+    /// Table of `published.yaml` to compare with.
+    pub published: Option<String>,
+    /// What is described.
+    pub shows: Shows,
+}
+
+/// What a description describes.
+#[derive(Clone)]
+pub enum Shows {
+    /// Penalties as the methods' code declares them.
+    Declarations(Vec<(MethodUse, ParamSet)>),
+    /// Strengths of a method's terms over its components.
+    Strengths(MethodUse, Vec<ParamSet>),
+    /// Sizes of data sets.
+    Sizes(Vec<DataUse>),
+}
+
+impl Description {
+    pub(crate) fn load(
+        id: &str,
+        source: &Source,
+        methods: &Methods,
+        published: &Published,
+        catalog: &Catalog,
+    ) -> Result<Self, YamlError> {
+        let file: DescriptionFile = source.parse()?;
+        if let Some(table) = &file.published {
+            known(source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
+        }
+        let method = |label: &str| methods.labelled(label).map_err(|e| source.error_below(&["show", label], e));
+        let point = |method: &MethodUse, given: &BTreeMap<String, ParamValue>| {
+            let set = ParamSet::new(&method.entry.params, given);
+            set.map_err(|e| source.error_below(&["show", &method.label], e.to_string()))
+        };
+        let shows = match &file.show {
+            ShowFile::Declarations(listed) => Shows::Declarations(
+                listed
+                    .iter()
+                    .map(|(label, given)| {
+                        let method = method(label)?;
+                        let set = point(&method, given)?;
+                        declared(method, source).map(|method| (method, set))
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+            ShowFile::Strengths(listed) => {
+                let method = declared(method(&listed.method)?, source)?;
+                let panels = listed.panels.iter().map(|given| point(&method, given)).collect::<Result<_, _>>()?;
+                Shows::Strengths(method, panels)
+            }
+            ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), source, catalog)?),
+        };
+        Ok(Self {
+            id: id.into(),
+            title: file.title,
+            source: file.source,
+            note: file.note,
+            published: file.published.map(|p| p.value),
+            shows,
+        })
+    }
+
+    /// The data sets it needs.
+    pub fn data(&self) -> &[DataUse] {
+        match &self.shows {
+            Shows::Sizes(data) => data,
+            Shows::Declarations(_) | Shows::Strengths(..) => &[],
+        }
+    }
+}
+
+/// Only methods of the generalized group lasso declare components and penalties.
+fn declared(method: MethodUse, source: &Source) -> Result<MethodUse, YamlError> {
+    if method.entry.decomposition.is_some() {
+        return Ok(method);
+    }
+    let message = format!("{} declares no penalties of the generalized group lasso", method.entry.info.name);
+    Err(source.error_below(&["show", &method.label], message))
+}
