@@ -1,6 +1,7 @@
 //! One linear model a task.
 
 mod gengl;
+pub mod kmsv;
 pub mod l21;
 pub mod lasso;
 pub mod metag;
