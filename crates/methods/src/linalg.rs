@@ -74,17 +74,19 @@ impl Spectrum {
     }
 }
 
-/// The singular values of a matrix with their left vectors: `A = U diag(values) V'`. Small values keep their digits,
-/// which the eigenvalues of `A'A` would halve.
+/// Thin singular value decomposition `A = U diag(values) V'`. Small values keep their digits, which the eigenvalues of
+/// `A'A` would halve.
 #[derive(Debug, Clone)]
-pub struct LeftSvd {
+pub struct Svd {
     /// Singular values, in decreasing order; as many as the shorter side is long.
     pub values: Array1<f64>,
     /// Left singular vectors, one column a value.
-    pub vectors: Array2<f64>,
+    pub left: Array2<f64>,
+    /// Right singular vectors, one column a value.
+    pub right: Array2<f64>,
 }
 
-impl LeftSvd {
+impl Svd {
     /// Decomposes a matrix.
     ///
     /// # Errors
@@ -94,17 +96,18 @@ impl LeftSvd {
             return Err(NotFinite);
         }
         let svd = to_faer(a).thin_svd().map_err(|_| NotFinite)?;
-        let (values, vectors) = (svd.S().column_vector(), svd.U());
+        let (values, left, right) = (svd.S().column_vector(), svd.U(), svd.V());
         let q = a.nrows().min(a.ncols());
         Ok(Self {
             values: (0..q).map(|i| values[i]).collect(),
-            vectors: Array2::from_shape_fn((a.nrows(), q), |(i, j)| vectors[(i, j)]),
+            left: Array2::from_shape_fn((a.nrows(), q), |(i, j)| left[(i, j)]),
+            right: Array2::from_shape_fn((a.ncols(), q), |(i, j)| right[(i, j)]),
         })
     }
 
     /// The first `r` left vectors.
     pub fn leading(&self, r: usize) -> Array2<f64> {
-        self.vectors.slice(s![.., ..r]).to_owned()
+        self.left.slice(s![.., ..r]).to_owned()
     }
 }
 
@@ -170,10 +173,12 @@ mod tests {
         let (small, angle) = (1e-12, 0.7_f64);
         let (cos, sin) = (angle.cos(), angle.sin());
         let u = array![[cos, -sin], [sin, cos], [0.0, 0.0]];
-        let svd = LeftSvd::of(&(&u * &array![3.0, small])).unwrap();
+        let svd = Svd::of(&(&u * &array![3.0, small])).unwrap();
         assert!((svd.values[0] - 3.0).abs() < 1e-14 && (svd.values[1] - small).abs() < 1e-15);
+        let rebuilt = (&svd.left * &svd.values).dot(&svd.right.t());
+        assert!((rebuilt - &u * &array![3.0, small]).iter().all(|d| d.abs() < 1e-14));
         assert!((svd.leading(1).column(0).dot(&u.column(0)).abs() - 1.0).abs() < 1e-14);
-        assert_eq!(LeftSvd::of(&array![[f64::NAN]]).err(), Some(NotFinite));
+        assert_eq!(Svd::of(&array![[f64::NAN]]).err(), Some(NotFinite));
     }
 
     #[test]

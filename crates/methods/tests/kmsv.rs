@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{fit, half_loss, largest, named, named_value, num, params, random, weights};
 use mtl_core::{MultiTask, Seed, Task};
-use mtl_methods::linalg::{Cholesky, LeftSvd};
+use mtl_methods::linalg::{Cholesky, Svd};
 use mtl_methods::{Context, FitError, Fitted, Model, ParamValue, Problem, method};
 use ndarray::{Array1, Array2, Axis, array, s};
 
@@ -27,7 +27,7 @@ fn intercepts(fitted: &Fitted) -> &Array1<f64> {
 
 /// `rho (I - UU')` for the leading left vectors of `w`, which leave `k` out.
 fn complement(w: &Array2<f64>, k: usize) -> Array2<f64> {
-    let u = LeftSvd::of(w).unwrap().leading(w.nrows().min(w.ncols()) - k);
+    let u = Svd::of(w).unwrap().leading(w.nrows().min(w.ncols()) - k);
     Array2::eye(w.nrows()) - u.dot(&u.t())
 }
 
@@ -68,7 +68,7 @@ fn a_sweep_solves_the_published_system() {
             assert!(largest(&(weights(&fitted) - &direct)) < tolerance, "rho {rho} ridge {ridge} k {k} p {p}");
             if rho == 1e12 {
                 // The limit is ridge inside the span of U, which can be solved without such a condition.
-                let u = LeftSvd::of(&correlations).unwrap().leading(p.min(m) - k);
+                let u = Svd::of(&correlations).unwrap().leading(p.min(m) - k);
                 for (t, task) in centred.tasks.iter().enumerate() {
                     let inside = task.x.dot(&u);
                     let mut w = u.t().dot(&correlations.column(t));
@@ -77,7 +77,7 @@ fn a_sweep_solves_the_published_system() {
                     direct.column_mut(t).assign(&u.dot(&w));
                 }
                 assert!(largest(&(weights(&fitted) - &direct)) < 1e-8, "{k} {p}");
-                assert!(LeftSvd::of(weights(&fitted)).unwrap().values.slice(s![p.min(m) - k..]).sum() < 1e-8);
+                assert!(Svd::of(weights(&fitted)).unwrap().values.slice(s![p.min(m) - k..]).sum() < 1e-8);
             }
             let expected = half_loss(&centred, weights(&fitted));
             assert!((fitted.objective.loss - expected).abs() < 1e-10 * expected.max(1.0));
@@ -118,7 +118,7 @@ fn exactly_k_singular_values_vanish() {
                 let given = [("k", count(k as u64)), ("ridge", num(ridge)), ("rho0", num(rho0))];
                 let fitted = fit("kmsv", &data, &given);
                 assert!(fitted.convergence.converged, "{given:?}: {:?}", fitted.convergence);
-                let values = LeftSvd::of(weights(&fitted)).unwrap().values;
+                let values = Svd::of(weights(&fitted)).unwrap().values;
                 let smallest = |count: usize| values.slice(s![q - count..]).sum();
                 assert!(smallest(k) < 1e-6 && smallest(k + 1) > 1e-6, "{given:?}: {values}");
                 assert!((smallest(k) - fitted.convergence.residual).abs() < 1e-12);

@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2, Axis, s};
 use serde::Deserialize;
 
 use crate::datafit::{LossScale, Squared};
-use crate::linalg::{Cholesky, LeftSvd, NotFinite, Spectrum};
+use crate::linalg::{Cholesky, NotFinite, Spectrum, Svd};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{DECADES, Kind, ParamSet, ParamSpec, ParamValue};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
@@ -103,13 +103,13 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
     let centred = problem.centred();
     let loss = Squared::new(Arc::clone(&centred.statistics), params.loss_scale).map_err(SolverError::from)?;
     let ridges = Ridges::new(&loss, params.ridge);
-    let mut basis = LeftSvd::of(&loss.correlations()).map_err(SolverError::from)?.leading(rank);
+    let mut basis = Svd::of(&loss.correlations()).map_err(SolverError::from)?.leading(rank);
     let mut rho = params.rho0;
     let mut trace: Vec<f64> = Vec::new();
     loop {
         context.check()?;
         let (weights, loss) = ridges.solve(&basis, rho).map_err(SolverError::from)?;
-        let svd = LeftSvd::of(&weights).map_err(SolverError::from)?;
+        let svd = Svd::of(&weights).map_err(SolverError::from)?;
         let squares = |from: usize| svd.values.slice(s![from..]).mapv(|v| v * v).sum();
         let penalty = rho / 2.0 * squares(rank) + params.ridge / 2.0 * squares(0);
         let value = Value { total: loss + penalty, loss, penalty };

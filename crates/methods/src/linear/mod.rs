@@ -1,5 +1,6 @@
 //! One linear model a task.
 
+pub mod gbdsp;
 mod gengl;
 pub mod kmsv;
 pub mod l21;
