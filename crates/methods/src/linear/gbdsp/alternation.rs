@@ -1,6 +1,7 @@
 //! Alternating minimisation of the joint objective.
 
 use ndarray::{Array1, Array2};
+use serde::Deserialize;
 
 use super::graph::{Embedding, embed};
 use super::latent::{LatentStep, Products};
@@ -16,12 +17,21 @@ const WORTHWHILE: f64 = 0.01;
 /// Row sums of the coupling further off than this, relatively, do not count as converged.
 const COUPLED: f64 = 1e-6;
 
-/// The three strengths of the objective.
+/// The three strengths of the objective, and whether scales are balanced.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Strengths {
     pub(super) lambda: f64,
     pub(super) gamma: f64,
     pub(super) alpha: f64,
+    pub(super) scales: Scales,
+}
+
+/// Whether a sweep ends with [`rescale`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Scales {
+    Balanced,
+    AsPublished,
 }
 
 /// Where an alternation is, or where it ended.
@@ -76,6 +86,9 @@ impl<'a> Alternation<'a> {
             let before = trace.last().copied();
             let enough = WORTHWHILE * tol * before.unwrap_or(self.loss.at_zero());
             step.solve(&mut self.latent, &self.shares, &products, enough, context)?;
+            if self.strengths.scales == Scales::Balanced {
+                rescale(&mut self.latent, &mut self.shares, &self.plan, self.strengths);
+            }
             products = Products::of(&self.latent, self.loss, &self.correlations);
             if self.strengths.gamma > 0.0 {
                 (self.plan, error) = transport.project(&self.target(embedding.as_ref()));
@@ -110,7 +123,7 @@ impl<'a> Alternation<'a> {
     }
 
     fn value(&self, products: &Products, embedding: &Embedding) -> Value {
-        let Strengths { lambda, gamma, alpha } = self.strengths;
+        let Strengths { lambda, gamma, alpha, .. } = self.strengths;
         let m = self.shares.ncols() as f64;
         let explained: f64 = (self.shares.columns().into_iter().zip(products.targets.columns()).zip(&products.inner))
             .map(|((s, target), inner)| s.dot(&(inner.dot(&s) * 0.5 - target)))
@@ -122,6 +135,38 @@ impl<'a> Alternation<'a> {
             + alpha * embedding.values.sum();
         Value { total: loss + penalty, loss, penalty }
     }
+}
+
+/// Multiplies each latent task's shares by the `u` that is best for the penalties, and divides the latent task by it:
+/// the weights stay as they are. Alternation alone moves along these scales by tiny steps where the loss determines
+/// the weights.
+fn rescale(latent: &mut Array2<f64>, shares: &mut Array2<f64>, plan: &Array2<f64>, strengths: Strengths) {
+    let Strengths { lambda, gamma, .. } = strengths;
+    let m = shares.ncols() as f64;
+    let rows = shares.rows_mut().into_iter().zip(plan.rows());
+    for (mut latent, (mut shares, plan)) in latent.columns_mut().into_iter().zip(rows) {
+        let (a, b) = (lambda * latent.dot(&latent), gamma * shares.dot(&shares));
+        let u = best_scale(a, b, gamma * m * shares.dot(&plan));
+        latent /= u;
+        shares *= u;
+    }
+}
+
+/// `argmin_{u > 0} a/(2 u^2) + b u^2/2 - d u`, 1 where there is none. The derivative `b u - d - a/u^3` is increasing and
+/// concave, so that Newton's method from the left of its root climbs to it.
+fn best_scale(a: f64, b: f64, d: f64) -> f64 {
+    if !(a > 0.0 && b > 0.0) {
+        return 1.0;
+    }
+    let mut u = if d >= 0.0 { (a / b).powf(0.25) } else { (a / (2.0 * b)).powf(0.25).min((a / (-2.0 * d)).cbrt()) };
+    for _ in 0..100 {
+        let step = (a / u.powi(3) + d - b * u) / (b + 3.0 * a / u.powi(4));
+        u += step;
+        if step.abs() <= 1e-14 * u {
+            break;
+        }
+    }
+    if u.is_normal() && u > 0.0 { u } else { 1.0 }
 }
 
 /// The leading left singular vectors of the tasks' own ridge solutions.
@@ -183,5 +228,116 @@ impl Solver {
             }
             Self::Singular(spectrum) => spectrum.pseudo_solve(&right),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datafit::LossScale;
+    use crate::method::Problem;
+    use mtl_core::{MultiTask, Seed, Target, Task};
+    use ndarray::Axis;
+    use rand::Rng;
+    use std::sync::Arc;
+
+    fn problem(n: usize, p: usize, m: usize) -> Problem {
+        let mut rng = Seed::of(&("alternation", n, p, m)).rng();
+        let mut draw = || rng.random_range(-1.0..1.0);
+        let task = |t: usize| {
+            let x = Array2::from_shape_fn((n, p), |_| draw());
+            let y = &x.column(t % 2) * 2.0 + Array1::from_shape_fn(n, |_| draw());
+            Task { name: t.to_string(), x: Arc::new(x), y }
+        };
+        let features = (0..p).map(|i| i.to_string()).collect();
+        Problem::new(MultiTask::new(features, Target::Regression, (0..m).map(task).collect()).unwrap(), None)
+    }
+
+    fn run(loss: &Squared, strengths: Strengths, tol: f64, max_iter: usize) -> End {
+        let alternation = Alternation::new(loss, strengths, 3, 2).unwrap();
+        alternation.run(tol, max_iter, &Context::new(Seed::of(&0))).unwrap()
+    }
+
+    /// SSMTL spec 8, 18, and an objective that never rises and is what its formula says.
+    #[test]
+    fn couplings_are_couplings_and_the_objective_falls() {
+        let problem = problem(20, 5, 7);
+        let loss = Squared::new(problem.statistics().clone(), LossScale::HalfSum).unwrap();
+        for (lambda, scales) in [(1e-3, Scales::Balanced), (1.0, Scales::AsPublished), (1e2, Scales::Balanced)] {
+            for gamma in [0.0, 1e-3, 1.0, 1e3] {
+                for alpha in [0.0, 1e-3, 1.0, 1e3] {
+                    let strengths = Strengths { lambda, gamma, alpha, scales };
+                    let end = run(&loss, strengths, 1e-10, 200);
+                    let tolerance = 1e-9;
+                    assert!(end.plan.iter().all(|&v| v >= 0.0));
+                    assert!(
+                        end.plan.sum_axis(Axis(1)).iter().all(|v| (v - 1.0 / 3.0).abs() < tolerance),
+                        "{strengths:?}"
+                    );
+                    assert!(
+                        end.plan.sum_axis(Axis(0)).iter().all(|v| (v - 1.0 / 7.0).abs() < tolerance),
+                        "{strengths:?}"
+                    );
+                    assert!(
+                        end.trace.windows(2).all(|f| f[1] <= f[0] * (1.0 + 1e-10)),
+                        "{strengths:?} {:?}",
+                        end.trace
+                    );
+                    let squares = |a: &Array2<f64>| a.mapv(|v| v * v).sum();
+                    let expected = loss.value(&end.latent.dot(&end.shares))
+                        + lambda / 2.0 * squares(&end.latent)
+                        + gamma / 2.0 * squares(&(&end.shares - &(&end.plan * 7.0)))
+                        + alpha * embed(&end.plan, 2).unwrap().values.sum();
+                    assert!((end.value.total - expected).abs() < 1e-9 * expected);
+                }
+            }
+        }
+    }
+
+    /// At the end no small change of the shares or the latent tasks helps.
+    #[test]
+    fn ends_are_stationary() {
+        let problem = problem(20, 5, 7);
+        let loss = Squared::new(problem.statistics().clone(), LossScale::HalfSum).unwrap();
+        let strengths = Strengths { lambda: 0.5, gamma: 2.0, alpha: 1.0, scales: Scales::Balanced };
+        let end = run(&loss, strengths, 1e-15, 20_000);
+        let objective = |l: &Array2<f64>, s: &Array2<f64>| {
+            let squares = |a: Array2<f64>| a.mapv(|v| v * v).sum();
+            loss.value(&l.dot(s)) + 0.25 * squares(l.clone()) + squares(s - &(&end.plan * 7.0))
+        };
+        let difference = |change: &dyn Fn(f64) -> f64| (change(1e-4) - change(-1e-4)) / 2e-4;
+        let nudge = |a: &Array2<f64>, at: (usize, usize), by: f64| {
+            let mut a = a.clone();
+            a[at] += by;
+            a
+        };
+        for (at, _) in end.latent.indexed_iter() {
+            assert!(difference(&|by| objective(&nudge(&end.latent, at, by), &end.shares)).abs() < 1e-4);
+        }
+        for (at, _) in end.shares.indexed_iter() {
+            assert!(difference(&|by| objective(&end.latent, &nudge(&end.shares, at, by))).abs() < 1e-4);
+        }
+    }
+
+    #[test]
+    fn scales_are_roots_of_their_derivative() {
+        for (a, b, d) in [(1.0, 1.0, 0.0), (1e-6, 1e3, 50.0), (1e4, 1e-4, -3.0), (2.0, 0.5, -1e5), (1e-12, 1.0, 1.0)] {
+            let u = best_scale(a, b, d);
+            let terms = [b * u, -d, -a / u.powi(3)];
+            let size = terms.iter().fold(0.0_f64, |max, v| max.max(v.abs()));
+            assert!(u > 0.0 && terms.iter().sum::<f64>().abs() < 1e-10 * size, "{a} {b} {d}: {u}");
+        }
+        assert_eq!(best_scale(0.0, 1.0, 1.0), 1.0);
+    }
+
+    /// Strong block structure makes as many blocks as asked for.
+    #[test]
+    fn a_strong_structure_falls_into_blocks() {
+        let problem = problem(30, 6, 6);
+        let loss = Squared::new(problem.statistics().clone(), LossScale::HalfSum).unwrap();
+        let end = run(&loss, Strengths { lambda: 0.1, gamma: 1.0, alpha: 1e3, scales: Scales::Balanced }, 1e-9, 500);
+        let values = embed(&end.plan, 3).unwrap().values;
+        let zeros = values.iter().filter(|v| **v < 1e-9).count();
+        assert!(zeros >= 2, "{values} {}", end.plan);
     }
 }

@@ -37,3 +37,59 @@ pub(super) fn embed(plan: &Array2<f64>, groups: usize) -> Result<Embedding, NotF
     }
     Ok(Embedding { values, cost })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::transport::Transport;
+    use super::*;
+    use crate::linalg::Spectrum;
+    use mtl_core::Seed;
+    use ndarray::{array, s};
+    use rand::Rng;
+
+    /// The matrix itself, from the graph's weights.
+    fn laplacian(plan: &Array2<f64>) -> Array2<f64> {
+        let (k, m) = plan.dim();
+        let mut matrix = Array2::zeros((k + m, k + m));
+        matrix.slice_mut(s![..k, k..]).assign(&(-plan));
+        matrix.slice_mut(s![k.., ..k]).assign(&(-&plan.t()));
+        let degrees = matrix.sum_axis(ndarray::Axis(1)).mapv(|v: f64| -v);
+        matrix.diag_mut().assign(&degrees);
+        matrix
+    }
+
+    /// Eigenvalues in increasing order. Shifted, because a spectrum leaves zeros out.
+    fn eigenvalues(matrix: &Array2<f64>) -> Vec<f64> {
+        let shifted = Spectrum::of(&(matrix + &Array2::<f64>::eye(matrix.nrows()))).unwrap();
+        shifted.values.iter().rev().map(|v| v - 1.0).collect()
+    }
+
+    #[test]
+    fn eigenvalues_and_costs_are_those_of_the_laplacian() {
+        for (k, m) in [(1, 1), (1, 5), (2, 2), (3, 7), (5, 42)] {
+            let mut rng = Seed::of(&("graph", k, m)).rng();
+            let target = Array2::from_shape_fn((k, m), |_| 0.3 * rng.random_range(-1.0..1.0));
+            let (plan, _) = Transport::new(k, m).project(&target);
+            let all = eigenvalues(&laplacian(&plan));
+            assert!(all[0].abs() < 1e-12 && all.iter().all(|v| *v > -1e-12), "positive semidefinite, with a zero");
+            for groups in 1..=k {
+                let found = embed(&plan, groups).unwrap();
+                assert!(found.values.iter().zip(&all).all(|(a, b)| (a - b).abs() < 1e-12), "{} {all:?}", found.values);
+                // sum_ij P_ij ||v_i - v_j||^2 = tr V' Lap V.
+                assert!(((&plan * &found.cost).sum() - found.values.sum()).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_zero_eigenvalues() {
+        let blocks =
+            array![[3.0, 3.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 3.0, 3.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0, 3.0, 3.0]];
+        let found = embed(&(blocks / 18.0), 3).unwrap();
+        assert!(found.values.iter().all(|v| v.abs() < 1e-15));
+        let (inside, across) = (found.cost[[0, 0]], found.cost[[0, 2]]);
+        assert!(inside < 1e-12 && across > 0.5);
+        let uniform = embed(&Array2::from_elem((3, 6), 1.0 / 18.0), 3).unwrap();
+        assert!(uniform.values[0].abs() < 1e-12 && (uniform.values[1] - 1.0 / 6.0).abs() < 1e-12, "one block");
+    }
+}

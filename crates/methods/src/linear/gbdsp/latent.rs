@@ -164,7 +164,7 @@ impl<'a> LatentStep<'a> {
             context.check()?;
             let image = self.times(&direction, shares);
             let curvature = (&direction * &image).sum();
-            if !(curvature > 0.0) {
+            if curvature <= 0.0 || curvature.is_nan() {
                 break;
             }
             let step = product / curvature;
@@ -209,5 +209,67 @@ impl<'a> Separated<'a> {
         }
         // Outside of both ranges the matrix is lambda I.
         solution + (right - &v.dot(&inner).dot(&q.t())) / self.lambda
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::datafit::{LossScale, Statistics};
+    use mtl_core::{Moments, MultiTask, Seed, Target, Task};
+    use rand::Rng;
+
+    fn random(rows: usize, columns: usize, key: u64) -> Array2<f64> {
+        let mut rng = Seed::of(&("latent", rows, columns, key)).rng();
+        Array2::from_shape_fn((rows, columns), |_| rng.random_range(-1.0..1.0))
+    }
+
+    fn loss(n: usize, p: usize, m: usize, shared: bool) -> Squared {
+        let x: Vec<_> = (0..m as u64).map(|t| Arc::new(random(n, p, t))).collect();
+        let y = random(n, m, 99);
+        let task = |t: usize| Task {
+            name: t.to_string(),
+            x: Arc::clone(&x[if shared { 0 } else { t }]),
+            y: y.column(t).to_owned(),
+        };
+        let features = (0..p).map(|i| i.to_string()).collect();
+        let data = MultiTask::new(features, Target::Regression, (0..m).map(task).collect()).unwrap();
+        Squared::new(Arc::new(Statistics::new(Moments::of(&data))), LossScale::HalfMean).unwrap()
+    }
+
+    /// Every way of solving ends where the gradient vanishes, and central differences of the objective agree.
+    #[test]
+    fn steps_end_at_stationary_points() {
+        for (n, p, m, k, shared) in [(20, 6, 4, 3, true), (5, 9, 4, 2, true), (20, 6, 4, 3, false), (4, 9, 3, 2, false)]
+        {
+            for lambda in [1e-3, 1.0] {
+                let loss = loss(n, p, m, shared);
+                let correlations = loss.correlations();
+                let shares = random(k, m, 7);
+                let objective = |l: &Array2<f64>| loss.value(&l.dot(&shares)) + lambda / 2.0 * l.mapv(|v| v * v).sum();
+                let mut ways = vec![LatentStep::new(&loss, &correlations, lambda, k).unwrap().how];
+                ways.push(How::Iterative(loss.pooled().unwrap()));
+                for how in ways {
+                    let step = LatentStep { loss: &loss, correlations: &correlations, lambda, how };
+                    let mut latent = random(p, k, 8);
+                    let mut values = vec![objective(&latent)];
+                    for _ in 0..30 {
+                        let products = Products::of(&latent, &loss, &correlations);
+                        step.solve(&mut latent, &shares, &products, 0.0, &Context::new(Seed::of(&0))).unwrap();
+                        values.push(objective(&latent));
+                    }
+                    assert!(values.windows(2).all(|f| f[1] <= f[0] + 1e-12), "{values:?}");
+                    let gradient =
+                        |l: &Array2<f64>| loss.value_and_gradient(&l.dot(&shares)).1.dot(&shares.t()) + l * lambda;
+                    assert!(gradient(&latent).iter().all(|g| g.abs() < 1e-9), "{}", gradient(&latent));
+                    for (i, j) in [(0, 0), (p - 1, k - 1), (p / 2, 0)] {
+                        let (mut up, mut down) = (latent.clone(), latent.clone());
+                        up[[i, j]] += 1e-4;
+                        down[[i, j]] -= 1e-4;
+                        assert!((objective(&up) - objective(&down)).abs() / 2e-4 < 1e-7);
+                    }
+                }
+            }
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Prob
 use crate::params::{ParamSet, ParamSpec};
 use crate::solver::SolverError;
 
-use alternation::{Alternation, Strengths};
+use alternation::{Alternation, Scales, Strengths};
 
 /// Groups when none are asked for (SSMTL does not report a number).
 const GROUPS: usize = 3;
@@ -27,9 +27,10 @@ const GROUPS: usize = 3;
 ///
 /// Published as an alternation, from the leading left singular vectors of the tasks' own ridge solutions and
 /// `S = P = 0`: `S`, a small linear system a task; `L`, a ridge problem; `P`, a quadratic optimal transport; and the
-/// eigenvectors. Every step is a minimisation of the one objective, which so never rises. It is not convex: where the
-/// fit ends depends on where it starts. The singular vectors' signs are open; they are chosen for the tasks'
-/// coefficients to add up to something positive, as the coupling is.
+/// eigenvectors. A step that is not published is added, because the alternation creeps without it (`scales`): each
+/// latent task and its shares are rescaled against each other. Every step lowers the one objective, which so never
+/// rises. It is not convex: where the fit ends depends on where it starts. The singular vectors' signs are open; they
+/// are chosen for the tasks' coefficients to add up to something positive, as the coupling is.
 pub struct Gbdsp;
 
 /// Hyperparameters of [`Gbdsp`].
@@ -40,6 +41,7 @@ struct Params {
     alpha: f64,
     k: usize,
     groups: usize,
+    scales: Scales,
     tol: f64,
     max_iter: usize,
     loss_scale: LossScale,
@@ -67,6 +69,12 @@ impl Method for Gbdsp {
             ParamSpec::strength("alpha", "strength of the block structure"),
             ParamSpec::count("k", 1, 3, "latent tasks, at most min(p, m)").over(&[1.0, 3.0, 5.0, 7.0, 9.0]),
             ParamSpec::count("groups", 0, 0, "blocks of tasks, at most k; 0: min(k, 3)"),
+            ParamSpec::choice(
+                "scales",
+                &["balanced", "as-published"],
+                "balanced: every sweep ends with the best scales of the latent tasks and their shares, which leaves \
+                 the weights as they are; as-published: scales are left to the alternation",
+            ),
             ParamSpec::number("tol", 0.0, true, 1e-4, "relative change of the objective to stop at"),
             ParamSpec::count("max_iter", 1, 50, "sweeps after which a fit is reported as not converged"),
             ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the squared residuals"),
@@ -90,7 +98,8 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         return refuse(format!("gbdsp needs groups <= k; groups = {groups}, k = {k}"));
     }
     let loss = Squared::new(problem.statistics().clone(), params.loss_scale).map_err(SolverError::from)?;
-    let strengths = Strengths { lambda: params.lambda, gamma: params.gamma, alpha: params.alpha };
+    let strengths =
+        Strengths { lambda: params.lambda, gamma: params.gamma, alpha: params.alpha, scales: params.scales };
     let alternation = Alternation::new(&loss, strengths, k, groups).map_err(SolverError::from)?;
     let end = alternation.run(params.tol, params.max_iter, context)?;
     let weights = end.latent.dot(&end.shares);

@@ -95,7 +95,7 @@ impl Transport {
         Cholesky::of(&hessian)?.solve(&mut step);
         let slope = |p: &Point| -> f64 { p.gradient.iter().zip(&step).map(|(g, d)| g * d).sum() };
         let before = slope(point);
-        if !(before < 0.0) {
+        if before >= 0.0 || before.is_nan() {
             return None;
         }
         let moved = |t: f64| -> Vec<f64> { self.rows.iter().zip(&step).map(|(f, d)| f + t * d).collect() };
@@ -179,4 +179,98 @@ fn to_simplex(v: &mut [f64], total: f64, sorted: &mut [f64]) -> f64 {
     }
     v.iter_mut().for_each(|x| *x = (*x + shift).max(0.0));
     shift - largest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mtl_core::Seed;
+    use ndarray::{Axis, array};
+    use proptest::prelude::*;
+    use rand::Rng;
+
+    fn random(k: usize, m: usize, scale: f64, key: u64) -> Array2<f64> {
+        let mut rng = Seed::of(&("transport", k, m, key)).rng();
+        Array2::from_shape_fn((k, m), |_| scale * rng.random_range(-1.0..1.0))
+    }
+
+    /// Dykstra's alternating projections on the two sets of sums and the positive orthant.
+    fn dykstra(target: &Array2<f64>, sweeps: usize) -> Array2<f64> {
+        let (k, m) = target.dim();
+        let mut plan = target.clone();
+        let mut positive = Array2::<f64>::zeros((k, m));
+        for _ in 0..sweeps {
+            // The sums are affine: their corrections drop out.
+            for (axis, count, total) in [(Axis(1), m, 1.0 / k as f64), (Axis(0), k, 1.0 / m as f64)] {
+                let excess = (plan.sum_axis(axis) - total) / count as f64;
+                plan = plan - excess.insert_axis(axis);
+            }
+            let before = &plan + &positive;
+            plan = before.mapv(|v| v.max(0.0));
+            positive = before - &plan;
+        }
+        plan
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// `P - M = f 1' + 1 g'` where `P` is positive and at least that elsewhere, with both sums right.
+        #[test]
+        fn optimality(k in 1_usize..10, more in 0_usize..40, exponent in -4.0..4.0_f64, key in 0_u64..1000) {
+            let m = k + more;
+            let scale = 10.0_f64.powf(exponent);
+            let target = random(k, m, scale, key);
+            let mut transport = Transport::new(k, m);
+            let (plan, error) = transport.project(&target);
+            let tolerance = 1e-12 + 1e-13 * scale * m as f64;
+            prop_assert!(error <= tolerance, "{error:e}");
+            prop_assert!(plan.iter().all(|&v| v >= 0.0));
+            prop_assert!(plan.sum_axis(Axis(0)).iter().all(|v| (v - 1.0 / m as f64).abs() < tolerance));
+            prop_assert!(plan.sum_axis(Axis(1)).iter().all(|v| (v - 1.0 / k as f64).abs() < tolerance));
+            for j in 0..m {
+                let multiplier = |i: usize| plan[[i, j]] - target[[i, j]] - transport.rows[i];
+                let active: Vec<f64> = (0..k).filter(|&i| plan[[i, j]] > 0.0).map(multiplier).collect();
+                let g = active[0];
+                prop_assert!(active.iter().all(|v| (v - g).abs() < 1e-12 * (1.0 + scale)));
+                prop_assert!((0..k).all(|i| multiplier(i) >= g - 1e-12 * (1.0 + scale)));
+            }
+            // The start does not matter, and the fallback finds the same.
+            let (again, _) = transport.project(&target);
+            prop_assert!((&again - &plan).iter().all(|d| d.abs() < tolerance));
+            let mut other = Transport::new(k, m);
+            let columns: Vec<f64> = target.t().iter().copied().collect();
+            let point = other.at(&columns, &other.rows);
+            let balanced = other.balance(&columns, point, 1e-10);
+            if balanced.error() <= 1e-10 {
+                let worst = plan.t().iter().zip(&balanced.plan).fold(0.0_f64, |max, (a, b)| max.max((a - b).abs()));
+                prop_assert!(worst < 1e-5, "{worst:e}");
+            }
+        }
+    }
+
+    #[test]
+    fn alternating_projections_agree() {
+        for (k, m, scale) in [(2, 2, 1.0), (2, 3, 0.3), (3, 7, 0.05), (5, 8, 0.5)] {
+            for key in 0..5 {
+                let target = random(k, m, scale, key);
+                let (plan, _) = Transport::new(k, m).project(&target);
+                let other = dykstra(&target, 20_000);
+                assert!((&plan - &other).iter().all(|d| d.abs() < 1e-8), "{k} {m}: {plan} {other}");
+            }
+        }
+    }
+
+    #[test]
+    fn by_hand() {
+        // Couplings of two pairs have one free entry: x on the diagonal, 1/2 - x off it.
+        for (a, expected) in [(array![[0.3, 0.0], [0.0, 0.3]], 0.4), (array![[9.0, 0.0], [0.0, 9.0]], 0.5)] {
+            let (plan, _) = Transport::new(2, 2).project(&a);
+            assert!(
+                (plan - array![[expected, 0.5 - expected], [0.5 - expected, expected]]).iter().all(|d| d.abs() < 1e-15)
+            );
+        }
+        let (plan, error) = Transport::new(1, 4).project(&random(1, 4, 1.0, 0));
+        assert!(plan.iter().all(|v| (v - 0.25).abs() < 1e-15) && error < 1e-15);
+    }
 }
