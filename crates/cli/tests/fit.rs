@@ -114,7 +114,9 @@ fn every_method_tells_the_same_things() {
     let methods = folder.mtl("methods --json").ok().json();
     for method in methods.as_array().unwrap() {
         let name = method["name"].as_str().unwrap();
-        let found = fit(&folder, &format!("--method {name} --tol 1e-9 --seed 3"));
+        // An alternation with a slow tail, which by default ends where published code ends it.
+        let sweeps = if name == "gbdsp" { " --param max_iter=100000" } else { "" };
+        let found = fit(&folder, &format!("--method {name} --tol 1e-9 --seed 3{sweeps}"));
         assert_eq!(found["method"], name);
         for number in ["objective", "loss", "penalty", "residual"] {
             assert!(found[number].as_f64().is_some_and(|v| v >= 0.0), "{name} {number}: {}", found[number]);
@@ -149,7 +151,13 @@ fn every_method_takes_one_task_and_more_features_than_rows() {
     let samples: Vec<Sample> = schools(3).into_iter().filter(|s| s.task == "east").collect();
     let folder = with(&samples);
     for method in folder.mtl("methods --json").ok().json().as_array().unwrap() {
-        let found = fit(&folder, &format!("--method {}", method["name"].as_str().unwrap()));
+        let name = method["name"].as_str().unwrap();
+        if ["kmsv", "gbdsp"].contains(&name) {
+            // One task leaves nothing to factorise.
+            folder.mtl(&format!("fit {COLUMNS} --method {name}")).refused(&["4 features, 1 tasks"]);
+            continue;
+        }
+        let found = fit(&folder, &format!("--method {name}"));
         assert_eq!(found["tasks"][0]["n"], 3);
     }
 }

@@ -5,7 +5,7 @@ use faer::Side;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
 use faer::linalg::solvers::{Llt, Solve};
 use faer::{Accum, Mat, MatMut, Par};
-use ndarray::{Array1, Array2, ArrayView1};
+use ndarray::{Array1, Array2, ArrayView1, s};
 
 /// Eigenvalues below this share of the largest are zero: the directions they belong to carry no data.
 const RANK: f64 = 1e-13;
@@ -100,6 +100,43 @@ impl Spectrum {
     }
 }
 
+/// Thin singular value decomposition `A = U diag(values) V'`. Small values keep their digits, which the eigenvalues of
+/// `A'A` would halve.
+#[derive(Debug, Clone)]
+pub struct Svd {
+    /// Singular values, in decreasing order; as many as the shorter side is long.
+    pub values: Array1<f64>,
+    /// Left singular vectors, one column a value.
+    pub left: Array2<f64>,
+    /// Right singular vectors, one column a value.
+    pub right: Array2<f64>,
+}
+
+impl Svd {
+    /// Decomposes a matrix.
+    ///
+    /// # Errors
+    /// If the matrix has non-finite entries.
+    pub fn of(a: &Array2<f64>) -> Result<Self, NotFinite> {
+        if a.iter().any(|v| !v.is_finite()) {
+            return Err(NotFinite);
+        }
+        let svd = to_faer(a).thin_svd().map_err(|_| NotFinite)?;
+        let (values, left, right) = (svd.S().column_vector(), svd.U(), svd.V());
+        let q = a.nrows().min(a.ncols());
+        Ok(Self {
+            values: (0..q).map(|i| values[i]).collect(),
+            left: Array2::from_shape_fn((a.nrows(), q), |(i, j)| left[(i, j)]),
+            right: Array2::from_shape_fn((a.ncols(), q), |(i, j)| right[(i, j)]),
+        })
+    }
+
+    /// The first `r` left vectors.
+    pub fn leading(&self, r: usize) -> Array2<f64> {
+        self.left.slice(s![.., ..r]).to_owned()
+    }
+}
+
 /// A matrix had an entry that is not a finite number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("non-finite entry in a matrix decomposition")]
@@ -155,6 +192,19 @@ mod tests {
             let rebuilt = spectrum.rebuild(&spectrum.values);
             assert!((rebuilt - &gram).iter().all(|d| d.abs() < 1e-12));
         }
+    }
+
+    #[test]
+    fn small_singular_values_keep_their_digits() {
+        let (small, angle) = (1e-12, 0.7_f64);
+        let (cos, sin) = (angle.cos(), angle.sin());
+        let u = array![[cos, -sin], [sin, cos], [0.0, 0.0]];
+        let svd = Svd::of(&(&u * &array![3.0, small])).unwrap();
+        assert!((svd.values[0] - 3.0).abs() < 1e-14 && (svd.values[1] - small).abs() < 1e-15);
+        let rebuilt = (&svd.left * &svd.values).dot(&svd.right.t());
+        assert!((rebuilt - &u * &array![3.0, small]).iter().all(|d| d.abs() < 1e-14));
+        assert!((svd.leading(1).column(0).dot(&u.column(0)).abs() - 1.0).abs() < 1e-14);
+        assert_eq!(Svd::of(&array![[f64::NAN]]).err(), Some(NotFinite));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use mtl_core::{Moments, MultiTask, Seed, Target};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::datafit::Statistics;
+use crate::datafit::{Centred, Statistics};
 use crate::params::{ParamSet, ParamSpec};
 use crate::solver::{Convergence, SolverError, Value};
 
@@ -22,17 +22,23 @@ pub struct Problem {
     /// Rows that a method may use to choose things inside the fit; only methods that declare so look at them.
     pub valid: Option<MultiTask>,
     statistics: OnceLock<Arc<Statistics>>,
+    centred: OnceLock<Arc<Centred>>,
 }
 
 impl Problem {
     /// A problem on the given parts.
     pub fn new(train: MultiTask, valid: Option<MultiTask>) -> Self {
-        Self { train, valid, statistics: OnceLock::new() }
+        Self { train, valid, statistics: OnceLock::new(), centred: OnceLock::new() }
     }
 
     /// Sufficient statistics of least squares on the training part.
     pub fn statistics(&self) -> &Arc<Statistics> {
         self.statistics.get_or_init(|| Arc::new(Statistics::new(Moments::of(&self.train))))
+    }
+
+    /// The same with an intercept a task, which centring eliminates.
+    pub fn centred(&self) -> &Arc<Centred> {
+        self.centred.get_or_init(|| Arc::new(Centred::of(&self.train, || Arc::clone(self.statistics()))))
     }
 }
 

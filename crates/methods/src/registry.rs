@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, StrengthMax, l21, lasso, metag, ols, rmtfl, ssmtl_m};
+use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, ssmtl_m};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -17,6 +17,8 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         gengl::<rmtfl::RMtfl>(),
         gengl::<metag::MeTaG>(),
         gengl::<ssmtl_m::SsmtlM>(),
+        plain::<kmsv::Kmsv>(),
+        plain::<gbdsp::Gbdsp>(),
     ]
 });
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use mtl_core::Moments;
 use mtl_core::moments::Gram;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
 
 use crate::linalg::{NotFinite, Spectrum, axpy, symmetric_times};
@@ -47,12 +47,13 @@ pub struct Statistics {
     /// The moments.
     pub moments: Moments,
     spectra: OnceLock<Result<Vec<Arc<Spectrum>>, NotFinite>>,
+    pooled: OnceLock<Result<Arc<Spectrum>, NotFinite>>,
 }
 
 impl Statistics {
     /// Wraps moments.
     pub fn new(moments: Moments) -> Self {
-        Self { moments, spectra: OnceLock::new() }
+        Self { moments, spectra: OnceLock::new(), pooled: OnceLock::new() }
     }
 
     /// Spectrum of each task's `X'X`; one decomposition per distinct input matrix.
@@ -75,6 +76,34 @@ impl Statistics {
             Ok(spectra)
         };
         self.spectra.get_or_init(compute).as_ref().map(Vec::as_slice).map_err(|e| *e)
+    }
+
+    /// Spectrum of `1/m sum_t X_t'X_t`, what the tasks' curvatures have in common.
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn pooled(&self) -> Result<&Arc<Spectrum>, NotFinite> {
+        let compute = || {
+            let (grams, p) = (&self.moments.gram, self.moments.n_features());
+            let scale = 1.0 / grams.len() as f64;
+            let roots = grams.iter().map(|g| if let Gram::Root(x) = &**g { Some(x.view()) } else { None });
+            let spectrum = match roots.collect::<Option<Vec<_>>>() {
+                Some(roots) if roots.iter().map(|x| x.nrows()).sum::<usize>() < p => {
+                    let stacked = concatenate(Axis(0), &roots).map_err(|_| NotFinite)?;
+                    Spectrum::of_root(&(stacked * scale.sqrt()))?
+                }
+                _ => {
+                    let mut sum = Array2::zeros((p, p));
+                    grams.iter().for_each(|gram| match &**gram {
+                        Gram::Full(gram) => sum += gram,
+                        Gram::Root(x) => sum += &x.t().dot(x),
+                    });
+                    Spectrum::of(&(sum * scale))?
+                }
+            };
+            Ok(Arc::new(spectrum))
+        };
+        self.pooled.get_or_init(compute).as_ref().map_err(|e| *e)
     }
 }
 
@@ -109,6 +138,19 @@ impl Squared {
     /// Number of tasks `m`.
     pub fn n_tasks(&self) -> usize {
         self.statistics.moments.n_tasks()
+    }
+
+    /// Whether all tasks have the same inputs.
+    pub fn shares_inputs(&self) -> bool {
+        self.shared
+    }
+
+    /// Spectrum of `1/m sum_t X_t'X_t` (without `c_t`).
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn pooled(&self) -> Result<Arc<Spectrum>, NotFinite> {
+        self.statistics.pooled().cloned()
     }
 
     /// `c_t`, the factor of task `t`.

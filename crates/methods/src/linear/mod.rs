@@ -1,6 +1,8 @@
 //! One linear model a task.
 
+pub mod gbdsp;
 mod gengl;
+pub mod kmsv;
 pub mod l21;
 pub mod lasso;
 pub mod metag;

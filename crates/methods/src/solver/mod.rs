@@ -115,6 +115,8 @@ pub enum ResidualKind {
     RelativeObjectiveChange,
     /// The solution is closed-form; the value is the largest entry of the gradient relative to that at zero.
     RelativeGradient,
+    /// Sum of the singular values that are to vanish: how far the weights are from the rank asked for.
+    SmallSingularValues,
     /// Reported by another library.
     External,
 }
@@ -126,6 +128,7 @@ impl ResidualKind {
             Self::RelativeDualityGap => "relative-duality-gap",
             Self::RelativeObjectiveChange => "relative-objective-change",
             Self::RelativeGradient => "relative-gradient",
+            Self::SmallSingularValues => "small-singular-values",
             Self::External => "external",
         }
     }
