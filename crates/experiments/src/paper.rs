@@ -11,7 +11,8 @@ use crate::description::Description;
 use crate::grid::Grid;
 use crate::published::Published;
 use crate::study::{
-    DataEntry, Finding, FindingSide, MethodFile, Narrowing, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile,
+    DataEntry, Finding, FindingSide, MethodFile, Narrowing, PaperFile, Profile, Protocol, Score, Select, Show,
+    StudyFile,
 };
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
@@ -139,9 +140,8 @@ impl Paper {
         if let Some(id) = ids.iter().find(|id| !folder.join(format!("{}.yaml", id.value)).is_file()) {
             return Err(about_file.error(id, format!("there is no {}.yaml in this folder", id.value)));
         }
-        let describe = |id: &Spanned<String>| {
-            Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog)
-        };
+        let describe =
+            |id: &Spanned<String>| Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog);
         let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
         let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
         let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;

@@ -173,8 +173,7 @@ impl Unit<'_> {
             return Next::Run(missing);
         }
         let records: Vec<Arc<Record>> = cells.iter().filter_map(|c| store.get(&c.id())).collect();
-        let failed: Vec<CellId> =
-            records.iter().filter(|r| r.points().is_empty()).map(|r| r.key.id()).collect();
+        let failed: Vec<CellId> = records.iter().filter(|r| r.points().is_empty()).map(|r| r.key.id()).collect();
         if failed.is_empty() { Next::Scored(records) } else { Next::Failed(failed) }
     }
 
@@ -225,7 +224,8 @@ impl Unit<'_> {
             match self.next(store) {
                 Next::Run(cells) => {
                     missing += 1;
-                    fits += cells.iter().filter(|c| c.key.purpose != Purpose::Tune).map(|c| c.path.len()).sum::<usize>();
+                    fits +=
+                        cells.iter().filter(|c| c.key.purpose != Purpose::Tune).map(|c| c.path.len()).sum::<usize>();
                 }
                 Next::Scored(_) | Next::Failed(_) => stored += 1,
             }

@@ -23,7 +23,8 @@ fn output_per_revision() {
         };
         writeln!(text, "{} r{}: objective {:.6}", name, entry.info.revision, fitted.objective.total).unwrap();
         for row in weights(&fitted).rows() {
-            let row: Vec<String> = row.iter().map(|w| format!("{:8.3}", w + 0.0)).collect();
+            // Rounded first, so that a tiny negative number prints as zero does.
+            let row: Vec<String> = row.iter().map(|w| format!("{:8.3}", (w * 1000.0).round() / 1000.0 + 0.0)).collect();
             writeln!(text, "  {}", row.join(" ")).unwrap();
         }
     }

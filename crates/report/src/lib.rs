@@ -6,5 +6,5 @@ pub mod export;
 mod report;
 mod section;
 
-pub use section::Described;
 pub use report::{File, Report, ReportError};
+pub use section::Described;

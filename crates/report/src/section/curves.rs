@@ -29,10 +29,7 @@ pub fn blocks(results: &Results, show: &Curves, source: Source<'_>) -> Result<Ve
         study.source, show.along
     );
     let chart = Lines { panels, columns: show.measures.len().clamp(1, 3) };
-    Ok(vec![
-        source.figure(&study.id, slug(&[&study.id, "curves"]), caption, &chart)?,
-        table(results, show).shown(),
-    ])
+    Ok(vec![source.figure(&study.id, slug(&[&study.id, "curves"]), caption, &chart)?, table(results, show).shown()])
 }
 
 /// The points of a method, by the value along the axis.

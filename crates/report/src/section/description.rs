@@ -21,8 +21,7 @@ pub type Described = (Description, Vec<Resolved>);
 /// # Errors
 /// If a chart cannot be drawn.
 pub fn description((description, data): &Described, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
-    let mut blocks =
-        vec![Block::heading(2, &description.id, format!("{}: {}", description.source, description.title))];
+    let mut blocks = vec![Block::heading(2, &description.id, format!("{}: {}", description.source, description.title))];
     blocks.extend(description.note.iter().map(Block::text));
     match &description.shows {
         Shows::Declarations(methods) => blocks.push(declarations(description, methods).shown()),
@@ -48,11 +47,21 @@ fn formula(method: &MethodUse, point: &ParamSet, l: usize, seminorm: Seminorm) -
         Some((name, of)) => match power(of).round() as i32 {
             0 => name.to_owned(),
             1 => format!("{name} φ"),
-            power if power < 0 => format!("{name} φ^{power}"),
-            power => format!("{name} φ^{power}"),
+            power => format!("{name} φ{}", superscript(power)),
         },
         None => format!("{value}"),
     }
+}
+
+fn superscript(number: i32) -> String {
+    let raised = |c: char| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        digit => digit.to_digit(10).and_then(|d| char::from_u32(0x2070 + d)).unwrap_or(digit),
+    };
+    number.to_string().chars().map(raised).collect()
 }
 
 /// The strength of a term in component `l`, if it is there.
@@ -178,7 +187,8 @@ fn sizes(description: &Description, data: &[Resolved], source: Source<'_>) -> Ta
         };
         let why = found.and_then(|d| d.missing.last()).map(|(_, why)| why.clone());
         let remark = entry.map(|e| e.status_note.trim().to_owned()).or(why);
-        let uncertain = rows.iter().filter(|r| r.dataset.as_deref() == Some(dataset)).filter_map(|r| r.uncertain.clone());
+        let uncertain =
+            rows.iter().filter(|r| r.dataset.as_deref() == Some(dataset)).filter_map(|r| r.uncertain.clone());
         let remarks: Vec<String> = remark.into_iter().chain(uncertain).collect();
         table.rows.push(vec![
             Cell::text(dataset),

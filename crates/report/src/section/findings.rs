@@ -78,7 +78,9 @@ fn rows(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Vec<
     };
     let quantities: Vec<(Quantity, Quantity)> = match (finding.a.measure, finding.b.measure) {
         (Some(a), Some(b)) => vec![(a, b)],
-        _ if finding.measures.is_empty() => a.study.metrics.iter().map(|m| (Quantity::Metric(*m), Quantity::Metric(*m))).collect(),
+        _ if finding.measures.is_empty() => {
+            a.study.metrics.iter().map(|m| (Quantity::Metric(*m), Quantity::Metric(*m))).collect()
+        }
         _ => finding.measures.iter().map(|q| (*q, *q)).collect(),
     };
     let mut rows = Vec::new();

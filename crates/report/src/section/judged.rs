@@ -7,7 +7,7 @@ use mtl_data::{Catalog, Status};
 use mtl_experiments::published::{Better, PublishedRow, PublishedTable};
 use mtl_experiments::results::{Quantity, Results};
 use mtl_experiments::study::{Score, Show};
-use mtl_experiments::{Paper, plan::Resolved};
+use mtl_experiments::{Paper, Study, plan::Resolved};
 use mtl_stats::{CellVerdict, Comparability, PublishedValue, Summary, VerdictKind, cell_verdict};
 
 use crate::document::{Cell, Tone, plus_minus};
@@ -113,13 +113,17 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
             }
         }
     }
-    judged.extend(rows.iter().filter(|row| !is_run(results, row)).map(|row| {
+    // What no study of the paper runs is reported once, with the first study of the table.
+    let studies: Vec<&Study> = paper.studies.iter().filter(|s| s.published == study.published).collect();
+    let first = studies.first().is_some_and(|s| s.id == study.id);
+    let open = |row: &&PublishedRow| first && !studies.iter().any(|s| is_part(s, row));
+    judged.extend(rows.iter().filter(open).map(|row| {
         let named = |name: &Option<String>| name.clone().unwrap_or_default();
         let (dataset, method, metric) = (named(&row.dataset), named(&row.method), row.metric.clone());
         let better = table.and_then(|t| t.better.get(&metric)).map(|b| *b == Better::Higher);
         let mut verdict = cell_verdict(&[], &value(row), better, &Comparability::Comparable);
         if verdict.kind != VerdictKind::Stated {
-            verdict.kind = VerdictKind::NotRun(format!("{method} on {dataset} is not part of the study yet"));
+            verdict.kind = VerdictKind::NotRun(format!("{method} on {dataset} is not part of any study yet"));
         }
         let (point, values) = (point(row), Vec::new());
         Judged { dataset, metric, method, point, values, published: Some(row.clone()), verdict: Some(verdict) }
@@ -160,8 +164,7 @@ fn judge_sweep(results: &Results, table: Option<&PublishedTable>) -> Vec<Judged>
     table.rows.iter().filter_map(judge).collect()
 }
 
-fn is_run(results: &Results, row: &PublishedRow) -> bool {
-    let study = &results.study;
+fn is_part(study: &Study, row: &PublishedRow) -> bool {
     study.data.iter().any(|d| row.dataset.as_ref() == Some(&d.label))
         && study.methods.iter().any(|m| row.method.as_ref() == Some(&m.label))
         && row.metric.parse::<Metric>().is_ok_and(|m| study.metrics.contains(&m))

@@ -94,7 +94,11 @@ impl<'a> Map<'a> {
             });
             row?.mean
         };
-        fn grid<T>(rows: &[ParamValue], columns: &[ParamValue], f: impl Fn(&ParamValue, &ParamValue) -> T) -> Vec<Vec<T>> {
+        fn grid<T>(
+            rows: &[ParamValue],
+            columns: &[ParamValue],
+            f: impl Fn(&ParamValue, &ParamValue) -> T,
+        ) -> Vec<Vec<T>> {
             rows.iter().map(|r| columns.iter().map(|c| f(r, c)).collect()).collect()
         }
         Self {
@@ -126,7 +130,14 @@ impl<'a> Map<'a> {
 
     fn table(&self, dataset: &str, results: &Results, show: &Sensitivity) -> Table {
         let study = &results.study;
-        let caption = format!("{} {}: {} by {} and {}", study.source, self.title(), show.measure.name(), self.panel.rows, self.panel.columns);
+        let caption = format!(
+            "{} {}: {} by {} and {}",
+            study.source,
+            self.title(),
+            show.measure.name(),
+            self.panel.rows,
+            self.panel.columns
+        );
         let mut table = Table::new(slug(&[&study.id, dataset, &self.panel.panel]), caption, &[&self.panel.rows]);
         table.stamp = stamp(results);
         let title = |c: &ParamValue| Column { title: format!("{} = {c}", self.panel.columns), numeric: true };

@@ -1,7 +1,7 @@
 //! p-values of one method against others, beside the published ones.
 
 use mtl_experiments::published::PublishedRow;
-use mtl_experiments::results::{Quantity, Results};
+use mtl_experiments::results::Results;
 use mtl_experiments::study::Significance;
 use mtl_stats::{ALPHA, compare, holm};
 
@@ -89,12 +89,7 @@ fn decision(p: f64, better: bool) -> &'static str {
     }
 }
 
-fn published<'a>(
-    results: &Results,
-    dataset: &str,
-    method: &str,
-    source: Source<'a>,
-) -> Option<&'a PublishedRow> {
+fn published<'a>(results: &Results, dataset: &str, method: &str, source: Source<'a>) -> Option<&'a PublishedRow> {
     let table = source.paper.published.tables.get(results.study.published.as_ref()?)?;
     table.rows.iter().find(|row| {
         row.dataset.as_deref() == Some(dataset)

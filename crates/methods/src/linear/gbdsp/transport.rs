@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2};
 
 use crate::linalg::Cholesky;
 
-/// Newton steps after which blocks are balanced in turn instead.
-const NEWTON: usize = 200;
+/// Newton steps from one start; most projections take fewer than ten.
+const NEWTON: usize = 60;
 
 /// Sweeps of the fallback.
 const SWEEPS: usize = 20_000;
@@ -51,21 +51,45 @@ impl Transport {
         let columns: Vec<f64> = target.t().iter().copied().collect();
         let size = columns.iter().fold(0.0_f64, |max, v| max.max(v.abs()));
         let tolerance = 1e-13 / self.k as f64 + 2.0 * f64::EPSILON * self.m as f64 * size;
-        let mut point = self.at(&columns, &self.rows);
-        for _ in 0..NEWTON {
-            if point.error() <= tolerance {
-                break;
-            }
-            match self.newton(&columns, &point) {
-                Some(next) => point = next,
-                None => break,
-            }
+        let mut point = self.descend(&columns, tolerance);
+        if point.error() > tolerance {
+            point = self.approach(&columns, size, tolerance);
         }
         if point.error() > tolerance {
             point = self.balance(&columns, point, tolerance);
         }
         let plan = Array2::from_shape_fn((self.k, self.m), |(i, j)| point.plan[j * self.k + i]);
         (plan, point.error() * self.k as f64)
+    }
+
+    /// Newton steps from the present `f`.
+    fn descend(&mut self, columns: &[f64], tolerance: f64) -> Point {
+        let mut point = self.at(columns, &self.rows);
+        for _ in 0..NEWTON {
+            if point.error() <= tolerance {
+                break;
+            }
+            match self.newton(columns, &point) {
+                Some(next) => point = next,
+                None => break,
+            }
+        }
+        point
+    }
+
+    /// Newton steps on the target scaled down to the size of the plan, then twice as large, and so on. A large target
+    /// makes nearly a linear program, on whose many small pieces Newton steps from afar can go round in circles; each
+    /// solution here is a start that is almost right.
+    fn approach(&mut self, columns: &[f64], size: f64, tolerance: f64) -> Point {
+        let doublings = (size * self.m as f64).log2().ceil().clamp(0.0, 60.0) as i32;
+        self.rows.fill(0.0);
+        for halvings in (1..=doublings).rev() {
+            let scale = 0.5_f64.powi(halvings);
+            let scaled: Vec<f64> = columns.iter().map(|v| v * scale).collect();
+            self.descend(&scaled, tolerance);
+            self.rows.iter_mut().for_each(|f| *f *= 2.0);
+        }
+        self.descend(columns, tolerance)
     }
 
     /// Every column's projection for the given `f`.

@@ -1,0 +1,144 @@
+//! Studies that score every point of a grid, and what studies and findings can say about their methods.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use common::{Folder, library};
+use mtl_core::Metric;
+use mtl_experiments::cell::Purpose;
+use mtl_experiments::drive::{Watch, drive};
+use mtl_experiments::plan::{Resolved, resolve, units};
+use mtl_experiments::results::{Quantity, Results};
+use mtl_experiments::{Cell, Runner, Store, Study};
+use mtl_methods::ParamValue;
+
+struct Quiet;
+
+impl Watch for Quiet {
+    fn stage(&self, _: &str, _: usize) {}
+    fn tick(&self, _: &Cell) {}
+    fn end(&self) {}
+}
+
+/// The example as a sweep of GL over gamma and the loss scale, without one corner.
+fn folder() -> Folder {
+    let folder = Folder::new();
+    folder.replace(
+        "s",
+        "show: comparison",
+        "show: {curves: {along: gamma, measures: [nMSE, objective]}}\nscore: every",
+    );
+    let own =
+        "methods: [GL]\nparams: {GL: {loss_scale: [half-sum, sum]}}\nwhere: {GL: [\"gamma < 10 or gamma > 100\"]}";
+    folder.replace("s", "methods: [Lasso, GL]", own);
+    folder
+}
+
+fn results(folder: &Folder) -> (Results, Store) {
+    let study = folder.studies().remove(0);
+    let path = folder.beside("store");
+    let library = library(&path);
+    let resolved: Vec<Resolved> = study.data.iter().map(|d| resolve(d, &library).unwrap()).collect();
+    let store = Store::open(&path).unwrap();
+    let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
+    let studies: [(Study, Vec<Resolved>); 1] = [(study, resolved)];
+    let tally = drive(&studies, &runner, &Quiet).unwrap();
+    assert_eq!((tally.failed, tally.interrupted), (0, false));
+    let [(study, resolved)] = studies;
+    (Results::collect(study, resolved, &store), store)
+}
+
+fn at(given: &[(&str, ParamValue)]) -> BTreeMap<String, ParamValue> {
+    given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+#[test]
+fn every_point_is_scored_and_none_chosen() {
+    let folder = folder();
+    let (results, store) = results(&folder);
+    let scores = results.scores("D", "GL").unwrap();
+    assert_eq!((scores.records.len(), scores.sweep.len()), (0, 4), "two strengths by two scales");
+    assert!(store.all().iter().all(|r| r.key.purpose == Purpose::Sweep && r.points().len() == 2));
+    assert_eq!(store.all().len(), 4, "a record a path and repeat");
+    assert_eq!(scores.convergence(), (8, 0));
+    let gamma = |v| ("gamma", ParamValue::Number(v));
+    let scale = |v: &str| ("loss_scale", ParamValue::Choice(v.into()));
+    let values = |quantity: &str, place: &[_]| results.by_repeat("D", "GL", quantity, &at(place));
+    let weak = values("nMSE", &[gamma(0.1), scale("half-sum")]).unwrap();
+    let strong = values("nMSE", &[gamma(1.0), scale("half-sum")]).unwrap();
+    assert_eq!(weak.keys().copied().collect::<Vec<_>>(), [0, 1]);
+    assert_ne!(weak, strong);
+    let swept = scores.sweep.iter().find(|s| s.held_at(&at(&[gamma(0.1), scale("half-sum")]))).unwrap();
+    assert_eq!(swept.by_repeat(Quantity::Metric(Metric::NMse)), weak);
+    assert!(values("objective", &[gamma(1.0), scale("sum")]).unwrap()[&0] > 0.0);
+    let message = |place: &[_]| values("nMSE", place).unwrap_err().to_string();
+    assert_eq!(message(&[gamma(0.1)]), "GL on D has been run at 2 points with gamma = 0.1");
+    assert_eq!(message(&[gamma(10.0)]), "GL on D has not been run at gamma = 10");
+    assert_eq!(results.values_of("GL", "gamma").len(), 2);
+}
+
+#[test]
+fn the_outlook_counts_shared_cells_once() {
+    let folder = folder();
+    let (results, store) = results(&folder);
+    let empty = Store::reading(&folder.beside("nowhere"));
+    let mut seen = HashSet::new();
+    let units = units(&results.study, &results.resolved);
+    let missing = |seen: &mut HashSet<_>| units.iter().map(|u| u.outlook(&empty, seen).missing).sum::<usize>();
+    assert_eq!((missing(&mut seen), missing(&mut seen)), (4, 0));
+    let stored: usize = units.iter().map(|u| u.outlook(&store, &mut HashSet::new()).stored).sum();
+    assert_eq!(stored, 4);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_where_it_stands() {
+    let refused = |from: &str, to: &str, line: usize, says: &str| {
+        let folder = folder();
+        folder.replace("s", from, to);
+        let error = folder.load().err().unwrap_or_else(|| panic!("{to} was accepted"));
+        assert!(error.message.contains(says), "{error}");
+        assert_eq!(error.line, line, "{error}");
+    };
+    refused("score: every", "score: chosen", 3, "this figure needs `score: every`");
+    refused("along: gamma", "along: gama", 3, "gama");
+    refused("measures: [nMSE", "measures: [nMSF", 3, "nMSF");
+    refused("params: {GL", "params: {Lasso", 14, "Lasso");
+    refused("where: {GL", "where: {Lasso", 15, "Lasso");
+    refused("gamma < 10 or", "gama < 10 or", 15, "gama");
+    refused("{curves: {along: gamma, measures: [nMSE, objective]}}", "comparison", 4, "`score: every` goes with");
+}
+
+#[test]
+fn a_finding_names_what_exists_on_both_sides() {
+    let finding = |a: &str, b: &str| {
+        let folder = folder();
+        folder.write("findings", &format!("- {{id: f, title: t, says: s, a: {a}, b: {b}}}\n"));
+        folder.load().map(|paper| paper.findings.len()).map_err(|e| e.message)
+    };
+    assert_eq!(finding("{study: s}", "{study: s}"), Ok(1));
+    assert_eq!(finding("{study: s, method: GL}", "{study: s, method: GL}"), Ok(1));
+    assert_eq!(finding("{study: s, measure: nMSE}", "{study: s, measure: iterations}"), Ok(1));
+    assert!(finding("{study: s, method: GLL}", "{study: s, method: GL}").unwrap_err().contains("GLL"));
+    assert!(finding("{study: t}", "{study: s}").unwrap_err().contains("study `t`"));
+    assert!(finding("{study: s, method: GL}", "{study: s}").unwrap_err().contains("on one side only"));
+}
+
+#[test]
+fn descriptions_are_read_and_checked() {
+    let described = |yaml: &str| {
+        let folder = folder();
+        folder.replace("paper", "studies: [s]", "descriptions: [d]\nstudies: [s]");
+        folder.write("d", &format!("title: T\nsource: Table 9\nshow:\n  {yaml}\n"));
+        folder.load().map(|paper| paper.descriptions[0].data().len()).map_err(|e| e.to_string())
+    };
+    assert_eq!(described("declarations: {GL: {}}"), Ok(0));
+    assert_eq!(described("strengths: {method: GL, panels: [{gamma: 2}]}"), Ok(0));
+    assert_eq!(described("sizes: [{label: D, dataset: synthetic-gl}]"), Ok(1));
+    assert!(described("declarations: {GLL: {}}").unwrap_err().contains("d.yaml:4:"));
+    assert!(described("declarations: {GL: {gama: 1}}").unwrap_err().contains("gama"));
+    assert!(described("sizes: [{label: D, dataset: synthetic-gll}]").unwrap_err().contains("synthetic-gl"));
+}
