@@ -38,7 +38,7 @@ const MISSING_FILL: RGBColor = RGBColor(232, 234, 237);
 
 const CELL: (f64, f64) = (40.0, 26.0);
 const TOP: f64 = 32.0;
-const BOTTOM: f64 = 50.0;
+const BOTTOM: f64 = 46.0;
 const LEFT: f64 = 30.0;
 const GAP: f64 = 18.0;
 const BAR: (f64, f64) = (12.0, 182.0);
@@ -156,7 +156,7 @@ impl GridPanel {
         let (w, h) = layout.cell;
         let (width, height) = (self.columns.len() as f64 * w, self.rows.len() as f64 * h);
         let middle = left + width / 2.0;
-        let size = fitted(&self.title, 13.0, layout.panel.0.min(width + layout.left));
+        let size = fitted(&self.title, 13.0, width + GAP);
         canvas.text(&self.title, middle, y0 + TOP / 2.0 + 2.0, size, Align::Centre, BLACK)?;
         for (r, name) in self.rows.iter().enumerate() {
             let y = top + r as f64 * h;
@@ -176,8 +176,7 @@ impl GridPanel {
         canvas.frame((left, top), (width, height))?;
         let size = fitted(&self.column_axis, 12.0, width);
         canvas.text(&self.column_axis, middle, top + height + 29.0, size, Align::Centre, BLACK)?;
-        let size = fitted(&self.row_axis, 12.0, height);
-        canvas.upward(&self.row_axis, x0 + 11.0, top + height / 2.0, size, BLACK)
+        canvas.beside(&self.row_axis, x0, top + height / 2.0, height)
     }
 }
 

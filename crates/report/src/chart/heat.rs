@@ -66,7 +66,7 @@ impl HeatPanel {
             diverging(self.values[[i.min(p - 1), j.min(m - 1)]] / largest)
         };
         bitmap(canvas, (x, y), FRAME, &colour)?;
-        frame(canvas, (x, y), FRAME)?;
+        canvas.frame((x, y), FRAME)?;
         let centre = x + FRAME.0 / 2.0;
         canvas.text(&self.title, centre, y - 25.0, 13.0, Align::Centre, BLACK)?;
         canvas.text(&self.subtitle, centre, y - 9.0, 11.0, Align::Centre, GREY)?;
@@ -83,21 +83,13 @@ impl HeatPanel {
 fn colour_bar<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, (x, y): (f64, f64), largest: f64) -> Result<(), ChartError> {
     let size = (12.0, FRAME.1);
     bitmap(canvas, (x, y), size, &|_, v| diverging(1.0 - 2.0 * v))?;
-    frame(canvas, (x, y), size)?;
+    canvas.frame((x, y), size)?;
     let ends = [largest, 0.0, -largest];
     for (i, value) in ends.into_iter().enumerate() {
         let at = y + 5.0 + i as f64 * (FRAME.1 - 10.0) / 2.0;
         canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
     }
     Ok(())
-}
-
-fn frame<DB: DrawingBackend>(
-    canvas: &Canvas<'_, DB>,
-    (x, y): (f64, f64),
-    (w, h): (f64, f64),
-) -> Result<(), ChartError> {
-    canvas.line(&[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)], 0.8, GREY)
 }
 
 /// Pixels whose colours are a function of the position in the unit square.

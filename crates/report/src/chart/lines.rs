@@ -95,7 +95,7 @@ const ROOM: f64 = 0.06;
 const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 190.0;
 const TOP: f64 = 30.0;
-const BOTTOM: f64 = 50.0;
+const BOTTOM: f64 = 46.0;
 const LEFT: f64 = 28.0;
 const RIGHT: f64 = 14.0;
 const LEGEND_ROW: f64 = 20.0;
@@ -225,7 +225,7 @@ impl LinePanel {
         let x = |v: f64| left + across.share(v) * width;
         let y = |v: f64| bottom - up.share(v) * height;
 
-        let size = fitted(&self.title, 13.0, WIDTH - RIGHT);
+        let size = fitted(&self.title, 13.0, width + 2.0 * RIGHT);
         canvas.text(&self.title, middle, y0 + TOP / 2.0 + 2.0, size, Align::Centre, BLACK)?;
         let ticks = across.ticks();
         for (value, text) in &ticks.labelled {
@@ -245,8 +245,7 @@ impl LinePanel {
         }
         let size = fitted(&self.x.label, 12.0, width);
         canvas.text(&self.x.label, middle, bottom + 30.0, size, Align::Centre, BLACK)?;
-        let size = fitted(&self.y.label, 12.0, TOP + HEIGHT);
-        canvas.upward(&self.y.label, x0 + 11.0, top + height / 2.0, size, BLACK)?;
+        canvas.beside(&self.y.label, x0, top + height / 2.0, height)?;
         canvas.frame((left, top), (width, height))?;
 
         for line in &self.lines {
@@ -362,7 +361,7 @@ impl Span {
         let far = found.len() > 1 && !(1e-3..1e6).contains(&largest);
         let text = |t: f64| {
             if !far {
-                return label(t, &found);
+                return if self.whole { format!("{t:.0}") } else { label(t, &found) };
             }
             let digits = (largest / (found[1] - found[0])).log10().ceil().clamp(0.0, 6.0) as usize;
             if t.abs() < 1e-9 * largest { "0".to_owned() } else { format!("{t:.digits$e}") }
@@ -490,7 +489,7 @@ mod tests {
         assert_eq!(labels(Scale::Log10, &[1e-5, 1e-3]), ["1e-5", "1e-4", "0.001"]);
         assert_eq!(labels(Scale::Log10, &[1e-12, 1.0]), ["1e-12", "1e-10", "1e-8", "1e-6", "1e-4", "0.01", "1"]);
         assert_eq!(labels(Scale::Log10, &[0.19, 0.6]), ["0.2", "0.5"]);
-        assert_eq!(labels(Scale::Log10, &[0.61, 0.69]), ["0.60", "0.62", "0.64", "0.66", "0.68", "0.70"]);
+        assert_eq!(labels(Scale::Log10, &[0.61, 0.69]), ["0.60", "0.65", "0.70"]);
         let between = Span::of(Scale::Log10, [0.1, 10.0].into_iter()).ticks().between;
         assert!(between.len() >= 16 && between.iter().all(|v| (0.05..20.0).contains(v)), "{between:?}");
     }

@@ -1,10 +1,14 @@
 //! Charts, drawn once for SVG and once for pixels.
 
+mod grid;
 mod heat;
 mod intervals;
+mod lines;
 
+pub use grid::{GridPanel, Grids};
 pub use heat::{Heat, HeatPanel};
 pub use intervals::{Intervals, Mark, Panel, Series};
+pub use lines::{Axis, Line, LinePanel, LineStyle, Lines, Point, Scale};
 
 use std::sync::Once;
 
@@ -29,6 +33,9 @@ pub const PALETTE: [RGBColor; 6] = [
 
 /// Colour of lines that carry no data.
 const GREY: RGBColor = RGBColor(130, 138, 146);
+
+/// Widest name of a vertical axis that is not turned.
+const SHORT: f64 = 18.0;
 
 /// A drawing failed: text that no font has, or a size of zero.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +98,17 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         self.put(&Text::new(text.to_owned(), self.at(x, y), style))
     }
 
+    /// Name of a vertical axis, right of `x` and centred at `y`: upwards in `length`, unless it is short.
+    fn beside(&self, text: &str, x: f64, y: f64, length: f64) -> Result<(), ChartError> {
+        if text_width(text, 12.0) <= SHORT {
+            return self.text(text, x + 4.0, y, 12.0, Align::Left, BLACK);
+        }
+        let size = fitted(text, 12.0, length) * self.scale;
+        let style = ("sans-serif", size).into_font().transform(FontTransform::Rotate270).color(&BLACK);
+        let style = style.pos(Pos::new(HPos::Center, VPos::Center));
+        self.put(&Text::new(text.to_owned(), self.at(x + 11.0, y), style))
+    }
+
     fn line(&self, points: &[(f64, f64)], width: f64, colour: RGBColor) -> Result<(), ChartError> {
         let points: Vec<_> = points.iter().map(|(x, y)| self.at(*x, *y)).collect();
         let width = (width * self.scale).round().max(1.0) as u32;
@@ -104,6 +122,20 @@ impl<DB: DrawingBackend> Canvas<'_, DB> {
         self.put(&PathElement::new(points, edge.stroke_width((1.4 * self.scale).round() as u32)))
     }
 
+    /// A filled shape without an edge, see-through where `opacity` is below one.
+    fn area(&self, points: &[(f64, f64)], fill: RGBColor, opacity: f64) -> Result<(), ChartError> {
+        let points: Vec<_> = points.iter().map(|(x, y)| self.at(*x, *y)).collect();
+        self.put(&Polygon::new(points, fill.mix(opacity).filled()))
+    }
+
+    fn rectangle(&self, (x, y): (f64, f64), (w, h): (f64, f64), fill: RGBColor) -> Result<(), ChartError> {
+        self.put(&Rectangle::new([self.at(x, y), self.at(x + w, y + h)], fill.filled()))
+    }
+
+    fn frame(&self, (x, y): (f64, f64), (w, h): (f64, f64)) -> Result<(), ChartError> {
+        self.line(&[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)], 0.8, GREY)
+    }
+
     fn dot(&self, x: f64, y: f64, radius: f64, colour: RGBColor) -> Result<(), ChartError> {
         self.put(&Circle::new(self.at(x, y), (radius * self.scale).round() as i32, colour.filled()))
     }
@@ -115,6 +147,18 @@ fn fonts() {
         // The font is a constant of ours; a chart without it fails with a message.
         let _ = register_font("sans-serif", FontStyle::Normal, dejavu::sans::regular());
     });
+}
+
+/// Width of text in units.
+fn text_width(text: &str, size: f64) -> f64 {
+    fonts();
+    let measured = ("sans-serif", size).into_font().box_size(text);
+    measured.map_or(0.6 * size * text.chars().count() as f64, |(width, _)| f64::from(width))
+}
+
+/// The size at which text is no wider than `width`.
+fn fitted(text: &str, size: f64, width: f64) -> f64 {
+    size * (width / text_width(text, size).max(1.0)).min(1.0)
 }
 
 /// The drawing as SVG.
@@ -153,8 +197,11 @@ pub fn png(chart: &impl Chart) -> Result<Vec<u8>, ChartError> {
     Ok(bytes)
 }
 
-/// Round numbers that cover a range, at most `most` of them.
+/// Round numbers that cover a range, at most `most` of them; none where an end is no number.
 fn ticks(low: f64, high: f64, most: usize) -> Vec<f64> {
+    if !(low.is_finite() && high.is_finite()) {
+        return Vec::new();
+    }
     // Steps below rounding would never get anywhere.
     let range = (high - low).max(1e-9 * high.abs().max(low.abs()).max(1e-9));
     let power = 10f64.powf((range / most as f64).log10().floor());
@@ -185,5 +232,6 @@ mod tests {
         let labels: Vec<_> = found.iter().map(|t| label(*t, &found)).collect();
         assert_eq!(labels, ["-2", "0", "2", "4"]);
         assert!(ticks(1.0, 1.0, 4).len() <= 5);
+        assert!(ticks(f64::NAN, 1.0, 4).is_empty() && ticks(0.0, f64::INFINITY, 4).is_empty());
     }
 }
