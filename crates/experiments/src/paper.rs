@@ -152,13 +152,16 @@ impl Paper {
     }
 }
 
-/// Figures over hyperparameters need every point scored, other ways of showing need one; and what they name has to exist.
+/// Figures over hyperparameters need every point scored, other ways of showing need one; what they name has to exist, and
+/// they have to say where every hyperparameter with several values is.
 fn check_sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Source) -> Result<(), YamlError> {
-    let named: Vec<&String> = match show {
+    // Each frame by the hyperparameters that it runs over or holds.
+    let frames: Vec<Vec<&String>> = match show {
         Show::Sensitivity(show) => {
-            show.panels.iter().flat_map(|p| [&p.rows, &p.columns].into_iter().chain(p.at.keys())).collect()
+            let panels = show.panels.iter();
+            panels.map(|p| [&p.rows, &p.columns].into_iter().chain(p.at.keys()).collect()).collect()
         }
-        Show::Curves(show) => vec![&show.along],
+        Show::Curves(show) => vec![vec![&show.along]; show.measures.len()],
         Show::Comparison | Show::Recovery(_) | Show::Significance(_) => {
             return match score {
                 Score::Chosen => Ok(()),
@@ -169,14 +172,34 @@ fn check_sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Source) -
             };
         }
     };
+    let wrong = |message: String| Err(source.error_below(&["show"], message));
     if score != Score::Every {
-        return Err(source.error_below(&["show"], "this figure needs `score: every`"));
+        return wrong("this figure needs `score: every`".into());
+    }
+    if frames.is_empty() {
+        return wrong("this figure has nothing to show: `panels` or `measures` is an empty list".into());
     }
     for method in uses {
         let valid = || method.entry.params.iter().map(|p| p.name);
-        if let Some(wrong) = named.iter().find(|name| !valid().any(|v| v == name.as_str())) {
-            let message = unknown(&format!("parameter of {}", method.label), wrong, valid());
-            return Err(source.error_below(&["show"], message));
+        if method.grid.is_relative() {
+            return wrong(format!(
+                "{} has strengths that depend on the data, so its points have no place",
+                method.label
+            ));
+        }
+        for frame in &frames {
+            if let Some(unknown_name) = frame.iter().find(|name| !valid().any(|v| v == name.as_str())) {
+                return wrong(unknown(&format!("parameter of {}", method.label), unknown_name, valid()));
+            }
+            if let Some((_, twice)) = frame.iter().enumerate().find(|(i, name)| frame[..*i].contains(name)) {
+                return wrong(format!("`{twice}` is named twice in one panel"));
+            }
+            if let Some(open) = method.grid.tuned().find(|name| !frame.iter().any(|f| f == name)) {
+                let label = &method.label;
+                return wrong(format!(
+                    "`{open}` of {label} has several values, and the figure does not say which it shows"
+                ));
+            }
         }
     }
     Ok(())
@@ -235,6 +258,18 @@ impl Finding {
         let one_sided = |has: fn(&FindingSide) -> bool| has(&self.a) != has(&self.b);
         if one_sided(|side| side.method.is_some()) || one_sided(|side| side.measure.is_some()) {
             return Err(source.error(&self.a.study, "`method` or `measure` is given on one side only"));
+        }
+        let method = |side: &FindingSide| side.method.as_ref().map(|m| m.value.clone());
+        let same = |a: &FindingSide, b: &FindingSide| {
+            a.study.value == b.study.value && method(a) == method(b) && a.measure == b.measure
+        };
+        if same(&self.a, &self.b) {
+            return Err(source.error(&self.b.study, "both sides are the same"));
+        }
+        let score = |side: &FindingSide| studies.iter().find(|s| s.id == side.study.value).map(|s| s.score);
+        if score(&self.a) != score(&self.b) {
+            let message = "one side's study scores every point, the other's a chosen one";
+            return Err(source.error(&self.b.study, message));
         }
         Ok(())
     }

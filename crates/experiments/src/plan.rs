@@ -162,7 +162,14 @@ impl Unit<'_> {
     /// The cells that score every point, one a path.
     fn sweep(&self) -> Vec<Cell> {
         let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
+        // A grid of which nothing is left is a cell that fails, and says so.
+        let paths = if paths.is_empty() { vec![Vec::new()] } else { paths };
         paths.into_iter().map(|path| self.cell(path, Purpose::Sweep)).collect()
+    }
+
+    /// What is stored of a sweep.
+    pub fn swept(&self, store: &Store) -> Vec<Arc<Record>> {
+        self.sweep().iter().filter_map(|c| store.get(&c.id())).collect()
     }
 
     /// What a sweep lacks.
@@ -172,7 +179,7 @@ impl Unit<'_> {
         if !missing.is_empty() {
             return Next::Run(missing);
         }
-        let records: Vec<Arc<Record>> = cells.iter().filter_map(|c| store.get(&c.id())).collect();
+        let records = self.swept(store);
         let failed: Vec<CellId> = records.iter().filter(|r| r.points().is_empty()).map(|r| r.key.id()).collect();
         if failed.is_empty() { Next::Scored(records) } else { Next::Failed(failed) }
     }
@@ -207,12 +214,7 @@ impl Unit<'_> {
         let (mut stored, mut missing, mut fits) = (0, 0, 0);
         let sweep = self.study.score == Score::Every;
         let (cells, selection, only) = if sweep { (self.sweep(), None, Vec::new()) } else { self.tuning() };
-        let mut new = cells.is_empty();
-        for cell in cells {
-            if !seen.insert(cell.id()) {
-                continue;
-            }
-            new = true;
+        for cell in cells.into_iter().filter(|cell| seen.insert(cell.id())) {
             match store.get(&cell.id()) {
                 Some(_) => stored += 1,
                 None => (missing, fits) = (missing + 1, fits + cell.path.len()),
@@ -220,7 +222,7 @@ impl Unit<'_> {
         }
         // Which cell a score is depends on the tuning: it is known by what it is chosen from.
         let score = self.cell(only, Purpose::Score(selection));
-        if !sweep && new && seen.insert(score.id()) {
+        if !sweep && seen.insert(score.id()) {
             match self.next(store) {
                 Next::Run(cells) => {
                     missing += 1;

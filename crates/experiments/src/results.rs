@@ -325,6 +325,9 @@ impl Results {
                         _ => "no point has a finite validation value".into(),
                     };
                     entry.failures.extend(cells.into_iter().map(|id| (id.clone(), reason(&id))));
+                    if study.score == Score::Every {
+                        entry.add_sweep(unit.repeat, unit.swept(store));
+                    }
                 }
             }
         }
@@ -342,6 +345,13 @@ impl Results {
             (Some(a), Some(b)) => a.paired(b, metric),
             _ => Default::default(),
         }
+    }
+
+    /// Whether two labels stand for the very same fits.
+    pub fn same_fits(&self, dataset: &str, a: &str, b: &str) -> bool {
+        let cells = |method| self.scores(dataset, method).map(|s| s.records.values().map(|r| r.key.id()).collect());
+        let (a, b): (Option<Vec<_>>, Option<Vec<_>>) = (cells(a), cells(b));
+        a.is_some_and(|a| !a.is_empty() && Some(a) == b)
     }
 
     /// Labels of the data sets that were found.
@@ -431,9 +441,11 @@ impl Results {
                     return Err(Missing::Ambiguous { method, dataset, point: point(), points: more + 1 });
                 }
             }
-            if !values.is_empty() {
-                return Ok(values);
+            if values.is_empty() {
+                let (method, dataset) = (method_name(), dataset_name());
+                return Err(Missing::Value { method, dataset, quantity: quantity.to_owned() });
             }
+            return Ok(values);
         }
         if scores.records.is_empty() {
             let (method, dataset) = (method_name(), dataset_name());

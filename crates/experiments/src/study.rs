@@ -49,7 +49,7 @@ pub struct StudyFile {
     pub select: Select,
     /// Measures shown.
     pub metrics: Vec<Metric>,
-    /// Smaller versions of the study.
+    /// Smaller and larger versions of the study.
     #[serde(default)]
     pub profiles: IndexMap<Profile, Narrowing>,
 }
@@ -99,6 +99,7 @@ pub struct SensitivityPanel {
     /// Hyperparameter of the columns.
     pub columns: String,
     /// Where the other hyperparameters are held.
+    #[serde(default)]
     pub at: BTreeMap<String, ParamValue>,
 }
 
@@ -230,7 +231,7 @@ pub enum Profile {
     /// A coffee: the documented subset that runs by default.
     #[default]
     Quick,
-    /// The full protocol.
+    /// The protocol as far as the paper states it.
     Paper,
     /// More than the protocol at a documented cost: grids that `paper` ties or holds.
     Exhaustive,
@@ -336,11 +337,11 @@ pub struct FindingSide {
 
 impl FindingSide {
     /// How tables call it: by what tells it from the other side.
-    pub fn name(&self) -> &str {
+    pub fn name(&self, other: &Self) -> &str {
         match (&self.measure, &self.method) {
-            (Some(measure), _) => measure.name(),
-            (None, Some(method)) => &method.value,
-            (None, None) => &self.study.value,
+            (Some(measure), _) if self.measure != other.measure => measure.name(),
+            (_, Some(method)) if Some(&method.value) != other.method.as_ref().map(|m| &m.value) => &method.value,
+            _ => &self.study.value,
         }
     }
 }

@@ -58,8 +58,8 @@ fn the_example_has_none() {
 
 #[test]
 fn fields() {
-    const FIELDS: &str =
-        "expected one of title, source, note, show, published, data, protocol, methods, reference, select, metrics";
+    const FIELDS: &str = "expected one of title, source, note, show, published, data, protocol, methods, params, where, \
+                          score, reference, select, metrics";
     check(&[
         mistake("s", ("title: A", "titel: A"), "1:1", &["unknown field `titel`", FIELDS], "titel: A study"),
         mistake("s", ("title: A study\n", ""), "12:1", &["missing field `title`"], "metrics: [nMSE, EV]"),
@@ -175,10 +175,10 @@ fn names() {
         ),
         mistake(
             "findings",
-            ("[]", "- {id: i, title: t, says: x, a: s, b: fig9}"),
-            "1:39",
+            ("[]", "- {id: i, title: t, says: x, a: {study: s}, b: {study: fig9}}"),
+            "1:56",
             &["unknown study `fig9`; valid: s"],
-            "b: fig9",
+            "fig9",
         ),
     ]);
 }
@@ -388,7 +388,7 @@ fn studies_and_files() {
             "paper",
             ("[s]", "[]"),
             "6:1",
-            &["`studies` does not list s.yaml, which is in this folder"],
+            &["`studies` and `descriptions` do not list s.yaml, which is in this folder"],
             "studies: []",
         ),
         mistake("paper", ("[s]", "[s, s]"), "6:14", &["study `s` is listed twice"], "studies: [s, s]"),

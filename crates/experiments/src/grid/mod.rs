@@ -182,7 +182,18 @@ impl Grid {
 
     /// Whether there is anything to choose.
     pub fn is_tuned(&self) -> bool {
-        self.axes.values().any(|a| matches!(a, Axis::Values(v) | Axis::Relative(v) if v.len() > 1))
+        self.tuned().next().is_some()
+    }
+
+    /// Names of the parameters that it has several values for.
+    pub fn tuned(&self) -> impl Iterator<Item = &str> {
+        let several = |axis: &Axis| matches!(axis, Axis::Values(v) | Axis::Relative(v) if v.len() > 1);
+        self.axes.iter().filter(move |(_, axis)| several(axis)).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether a strength depends on the data.
+    pub fn is_relative(&self) -> bool {
+        self.axes.values().any(|axis| matches!(axis, Axis::Relative(_)))
     }
 
     /// What identifies a point: its values that differ from the method's defaults, relative ones as they are written.

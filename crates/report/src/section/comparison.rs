@@ -15,15 +15,21 @@ pub fn blocks(results: &Results, source: Source<'_>) -> Result<Vec<Block>, Chart
     let study = &results.study;
     let judged = judge(results, source.paper);
     let mut blocks = vec![scores(results, &judged).shown()];
-    if judged.iter().any(|j| j.published.is_some()) {
+    let published = judged.iter().any(|j| j.published.is_some());
+    // Measures of recovery mostly sit at their bounds: a table says that better than a chart.
+    if published || study.show == Show::Comparison {
+        let what = if published { "our means (discs) beside the published ones (diamonds)" } else { "means" };
         let caption = format!(
-            "{}: our means (discs) beside the published ones (diamonds). Bars are one standard deviation over repeats.",
+            "{}: {what}. Bars are one standard deviation over repeats; a number at the edge is a mean beyond it.",
             study.source
         );
-        let chart = beside(results, &judged);
+        let chart = beside(results, &judged, published);
         if !chart.panels.is_empty() {
-            blocks.push(source.figure(&study.id, slug(&[&study.id, "published"]), caption, &chart)?);
+            let id = slug(&[&study.id, if published { "published" } else { "means" }]);
+            blocks.push(source.figure(&study.id, id, caption, &chart)?);
         }
+    }
+    if published {
         blocks.push(cells(results, &judged).folded());
     }
     let pairs = pairs(results);
@@ -33,7 +39,6 @@ pub fn blocks(results: &Results, source: Source<'_>) -> Result<Vec<Block>, Chart
             slug(&[&study.id, "paired"]),
             format!("{} against each method", study.reference),
         ));
-        // Measures of recovery mostly sit at their bounds: a table says that better than a chart.
         if study.show == Show::Comparison {
             let caption = format!(
                 "Paired differences between {} and the other methods, with 95 % intervals of the test that applies.",
@@ -161,8 +166,8 @@ pub fn cells(results: &Results, judged: &[Judged]) -> Table {
     table
 }
 
-/// A panel for every data set and measure: ours and theirs by method.
-fn beside(results: &Results, judged: &[Judged]) -> Intervals {
+/// A panel for every data set and measure: ours by method, and theirs where there are any.
+fn beside(results: &Results, judged: &[Judged], published: bool) -> Intervals {
     let study = &results.study;
     let mut panels = Vec::new();
     for dataset in results.datasets() {
@@ -176,13 +181,14 @@ fn beside(results: &Results, judged: &[Judged]) -> Intervals {
                 Some(mark(row.mean?, row.std, true))
             };
             let labels: Vec<&str> = results.methods();
+            let mut series = vec![Series { name: "ours".into(), marks: labels.iter().map(|l| ours(l)).collect() }];
+            if published {
+                series.push(Series { name: "published".into(), marks: labels.iter().map(|l| theirs(l)).collect() });
+            }
             panels.push(Panel {
                 title: format!("{}, {}", shown(results, dataset), metric.name()),
                 rows: labels.iter().map(|l| (*l).to_owned()).collect(),
-                series: vec![
-                    Series { name: "ours".into(), marks: labels.iter().map(|l| ours(l)).collect() },
-                    Series { name: "published".into(), marks: labels.iter().map(|l| theirs(l)).collect() },
-                ],
+                series,
                 axis: axis(Quantity::Metric(*metric)),
                 reference: None,
             });
@@ -218,6 +224,9 @@ fn pairs(results: &Results) -> Vec<Pair> {
     for dataset in results.datasets() {
         for metric in &study.metrics {
             for method in study.methods.iter().filter(|m| m.label != study.reference) {
+                if results.same_fits(dataset, &study.reference, &method.label) {
+                    continue;
+                }
                 let (a, b) = results.paired(dataset, &study.reference, &method.label, *metric);
                 // One pair proves nothing.
                 if a.len() < 2 {

@@ -49,7 +49,7 @@ fn formula(method: &MethodUse, point: &ParamSet, l: usize, seminorm: Seminorm) -
             1 => format!("{name} φ"),
             power => format!("{name} φ{}", superscript(power)),
         },
-        None => format!("{value}"),
+        None => "no product of one strength and a power of φ".into(),
     }
 }
 
@@ -163,9 +163,12 @@ fn sizes(description: &Description, data: &[Resolved], source: Source<'_>) -> Ta
         rows.iter().find(|r| r.dataset.as_deref() == Some(dataset) && r.metric == metric && r.params.is_empty())
     };
     let catalog = Catalog::embedded();
-    let mut listed: Vec<&str> = rows.iter().filter_map(|r| r.dataset.as_deref()).collect();
-    listed.extend(data.iter().map(|d| d.label.as_str()));
-    listed.dedup();
+    let mut listed: Vec<&str> = Vec::new();
+    for label in rows.iter().filter_map(|r| r.dataset.as_deref()).chain(data.iter().map(|d| d.label.as_str())) {
+        if !listed.contains(&label) {
+            listed.push(label);
+        }
+    }
     for dataset in listed {
         let found = data.iter().find(|d| d.label == dataset);
         let variant = found.and_then(|d| d.variant.as_ref());
@@ -175,14 +178,11 @@ fn sizes(description: &Description, data: &[Resolved], source: Source<'_>) -> Ta
             let cell = ours.map_or_else(|| Cell::text("–"), Cell::count);
             let Some(mean) = theirs.and_then(|r| r.mean) else { return cell };
             let cell = Cell { small: Some(format!("paper {mean}")), ..cell };
-            let cell = match ours {
+            match ours {
                 Some(ours) if ours as f64 == mean => cell.judged("equal", Tone::Good),
                 Some(_) => cell.judged("differs", Tone::Bad),
+                None if found.is_some() => cell.judged("could not be had", Tone::Neutral),
                 None => cell.judged("not carried", Tone::Neutral),
-            };
-            match theirs.and_then(|r| r.uncertain.clone()) {
-                Some(why) => cell.hint(why),
-                None => cell,
             }
         };
         let why = found.and_then(|d| d.missing.last()).map(|(_, why)| why.clone());

@@ -30,6 +30,9 @@ pub fn findings(source: Source<'_>) -> Result<Vec<Block>, ChartError> {
     Ok(blocks)
 }
 
+/// Means that differ by less than this share of the published value are equally close to it.
+const ALIKE: f64 = 1e-3;
+
 /// Both sides of one cell.
 struct Row {
     dataset: String,
@@ -39,7 +42,7 @@ struct Row {
     /// Values on one side and on the other; repeat by repeat if `paired`.
     a: Vec<f64>,
     b: Vec<f64>,
-    /// Whether both sides met the same splits of the same data.
+    /// Whether both sides measure the same on the same splits of the same data.
     paired: bool,
     published: Option<(f64, Option<f64>)>,
 }
@@ -109,7 +112,7 @@ fn rows(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Vec<
                         label: if label.is_empty() { "–".into() } else { label },
                         a: one.into_values().collect(),
                         b: other.into_values().collect(),
-                        paired,
+                        paired: paired && qa == qb,
                         published,
                     });
                 }
@@ -124,7 +127,7 @@ fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Resul
     let mut blocks =
         vec![Block::heading(3, slug(&["finding", &finding.id]), &finding.title), Block::text(finding.says.trim())];
     if rows.is_empty() {
-        blocks.push(Block::text("No data set of both studies could be had."));
+        blocks.push(Block::text("There are no results that both sides have."));
         return Ok(blocks);
     }
     let table = table(finding, (a, b), &rows);
@@ -138,8 +141,8 @@ fn one(finding: &Finding, a: &Results, b: &Results, source: Source<'_>) -> Resul
     let caption = format!(
         "{}: {} and {}{beside}. Bars are one standard deviation over repeats; a number at the edge is a value beyond it.",
         finding.title,
-        finding.a.name(),
-        finding.b.name()
+        finding.a.name(&finding.b),
+        finding.b.name(&finding.a)
     );
     let mut studies = vec![finding.a.study.value.as_str(), &finding.b.study.value];
     studies.dedup();
@@ -157,8 +160,8 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
             "data set",
             "measure",
             "method or point",
-            &format!("#{}", finding.a.name()),
-            &format!("#{}", finding.b.name()),
+            &format!("#{}", finding.a.name(&finding.b)),
+            &format!("#{}", finding.b.name(&finding.a)),
             "#published",
             "closer to the paper",
             "#n",
@@ -183,7 +186,13 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         let (Ok(left), Ok(right)) = (Summary::of(&row.a), Summary::of(&row.b)) else { continue };
         let closer = row.published.map_or("–", |(mean, _)| {
             let nearer = (left.mean - mean).abs() < (right.mean - mean).abs();
-            if nearer { finding.a.name() } else { finding.b.name() }
+            if (left.mean - right.mean).abs() <= ALIKE * mean.abs() {
+                "–"
+            } else if nearer {
+                finding.a.name(&finding.b)
+            } else {
+                finding.b.name(&finding.a)
+            }
         });
         let side = |s: &Summary| Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) };
         let mut cells = vec![
@@ -213,7 +222,9 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         cells.push(Cell::maybe(cliffs_delta(&row.a, &row.b).map(|e| e.value)));
         table.rows.push(cells);
     }
-    if raw.is_empty() {
+    if finding.a.measure != finding.b.measure {
+        table.notes.push("Two measures of the same predictions: their difference is no matter of chance.".into());
+    } else if raw.is_empty() {
         table.notes.push("The two sides draw data of their own, so there are no pairs to test.".into());
     } else {
         table.notes.push(format!("Paired by repeat; Holm's correction is over the {} rows of this table.", raw.len()));
@@ -234,11 +245,11 @@ fn chart(finding: &Finding, a: &Results, rows: &[Row]) -> Intervals {
         let ours = |values: &[f64]| Summary::of(values).ok().map(|s| mark(s.mean, s.std, false));
         let series = |name: &str, marks| Series { name: name.to_owned(), marks };
         let published: Vec<_> = own.iter().map(|r| r.published.map(|(mean, std)| mark(mean, std, true))).collect();
-        let mut all = vec![series(finding.a.name(), own.iter().map(|r| ours(&r.a)).collect())];
+        let mut all = vec![series(finding.a.name(&finding.b), own.iter().map(|r| ours(&r.a)).collect())];
         if published.iter().any(Option::is_some) {
             all.push(series("published", published));
         }
-        all.push(series(finding.b.name(), own.iter().map(|r| ours(&r.b)).collect()));
+        all.push(series(finding.b.name(&finding.a), own.iter().map(|r| ours(&r.b)).collect()));
         panels.push(Panel {
             title,
             rows: own.iter().map(|r| r.label.clone()).collect(),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mtl_experiments::results::{Results, Scores, same};
+use mtl_experiments::published::PublishedTable;
+use mtl_experiments::results::{Results, Scores, Swept, same};
 use mtl_experiments::study::{Sensitivity, SensitivityPanel};
 use mtl_methods::ParamValue;
 use mtl_stats::Summary;
@@ -17,25 +18,30 @@ use crate::document::{Block, Cell, Column, Table, plus_minus};
 /// If a chart cannot be drawn.
 pub fn blocks(results: &Results, show: &Sensitivity, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
     let study = &results.study;
+    let table = study.published.as_ref().and_then(|id| source.paper.published.tables.get(id));
     let mut blocks = Vec::new();
     for dataset in results.datasets() {
         let Some(scores) = results.scores(dataset, &study.reference) else { continue };
-        let maps: Vec<Map> = show.panels.iter().map(|p| Map::new(p, show, dataset, scores, results, source)).collect();
-        let measured = || maps.iter().flat_map(|m| m.ours.iter().flatten().flatten().map(|s| s.mean));
-        if measured().next().is_none() {
+        let maps: Vec<Map> = show.panels.iter().map(|p| Map::new(p, show, dataset, scores, table)).collect();
+        let ours = || maps.iter().flat_map(|m| m.ours.iter().flatten().flatten().map(|s| s.mean));
+        if ours().next().is_none() {
             continue;
         }
-        let (low, high) = measured().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
-        let range = (low.min(1.0), high.min(low + 3.0 * (1.0 - low).abs()).max(1.0));
+        let theirs = || maps.iter().flat_map(|m| m.published.iter().flatten().flatten().copied());
+        let range = ours().chain(theirs()).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let provenance = table.and_then(|t| t.provenance.as_ref()).map_or(String::new(), |p| format!(", {p}"));
+        let sides = match theirs().next() {
+            Some(_) => format!(", ours on the left and the published one{provenance} on the right"),
+            None => String::new(),
+        };
         let caption = format!(
-            "{}, {}: mean {} of {} over pairs of hyperparameters, ours on the left and the published one, read off the \
-             figure, on the right. One colour scale for all.",
+            "{}, {}: mean {} of {} over pairs of hyperparameters{sides}. One colour scale for all.",
             study.source,
             shown(results, dataset),
             show.measure.name(),
             study.reference
         );
-        let panels = maps.iter().flat_map(Map::panels).collect();
+        let panels = maps.iter().flat_map(|map| map.panels(theirs().next().is_some())).collect();
         let id = slug(&[&study.id, dataset, "sensitivity"]);
         blocks.push(source.figure(&study.id, id, caption, &Grids { panels, columns: 2, range })?);
         blocks.extend(maps.iter().map(|map| map.table(dataset, results, show).folded()));
@@ -58,10 +64,9 @@ impl<'a> Map<'a> {
         show: &Sensitivity,
         dataset: &str,
         scores: &Scores,
-        results: &Results,
-        source: Source<'_>,
+        table: Option<&PublishedTable>,
     ) -> Self {
-        let held = |s: &&mtl_experiments::results::Swept| s.held_at(&panel.at);
+        let held = |s: &&Swept| s.held_at(&panel.at);
         let values = |name: &str| {
             let mut values: Vec<ParamValue> = Vec::new();
             for value in scores.sweep.iter().filter(held).filter_map(|s| s.params.get(name)) {
@@ -81,7 +86,6 @@ impl<'a> Map<'a> {
             let swept = scores.sweep.iter().find(|s| s.held_at(place))?;
             Summary::of(&swept.by_repeat(show.measure).into_values().collect::<Vec<_>>()).ok()
         };
-        let table = results.study.published.as_ref().and_then(|id| source.paper.published.tables.get(id));
         // A published number that names no value of a hyperparameter stands for all of them.
         let published = |place: &BTreeMap<String, ParamValue>| {
             let row = table?.rows.iter().find(|row| {
@@ -115,7 +119,8 @@ impl<'a> Map<'a> {
         format!("({}) {}", self.panel.panel, at.join(", "))
     }
 
-    fn panels(&self) -> Vec<GridPanel> {
+    /// Ours, and the published map beside it.
+    fn panels(&self, published: bool) -> Vec<GridPanel> {
         let panel = |whose: &str, values| GridPanel {
             title: format!("{}, {whose}", self.title()),
             row_axis: self.panel.rows.clone(),
@@ -125,7 +130,8 @@ impl<'a> Map<'a> {
             values,
         };
         let ours = self.ours.iter().map(|row| row.iter().map(|s| s.map(|s| s.mean)).collect()).collect();
-        vec![panel("ours", ours), panel("published", self.published.clone())]
+        let theirs = published.then(|| panel("published", self.published.clone()));
+        std::iter::once(panel("ours", ours)).chain(theirs).collect()
     }
 
     fn table(&self, dataset: &str, results: &Results, show: &Sensitivity) -> Table {

@@ -2,14 +2,14 @@
 
 use mtl_experiments::published::PublishedRow;
 use mtl_experiments::results::Results;
-use mtl_experiments::study::Significance;
+use mtl_experiments::study::{Resampling, Significance};
 use mtl_stats::{ALPHA, compare, holm};
 
 use super::{Source, shown, stamp};
 use crate::document::{Block, Cell, Table, Tone};
 
-/// The table. What is compared with the paper is the decision, not the p-value: of ten repeats an exact test can only
-/// give certain values, and the paper's are none of them.
+/// The table. What is compared with the paper is the decision, not the p-value: of so many repeats an exact test can only
+/// give certain values, and published ones need not be among them.
 pub fn blocks(results: &Results, show: &Significance, source: Source<'_>) -> Vec<Block> {
     let study = &results.study;
     let mut table = Table::new(
@@ -49,12 +49,19 @@ pub fn blocks(results: &Results, show: &Significance, source: Source<'_>) -> Vec
         let better = if higher { c.difference > 0.0 } else { c.difference < 0.0 };
         let ours = decision(c.wilcoxon.p, better);
         let published = published(results, dataset, method, source).and_then(|row| row.mean);
-        // Whatever the paper's p-values are of, it reads every one of them in favour of its own method.
+        // Published p-values are taken to speak for the method that the table is about.
         let theirs = published.map(|p| decision(p, true));
+        // The least two-sided p-value of so many pairs.
+        let decidable = 2.0_f64.powi(1 - c.n as i32) < ALPHA;
+        let coarse = [study.reference.as_str(), method].iter().any(|m| study.coarsened(m));
         let verdict = match theirs {
+            _ if !decidable => Cell::text(format!("{} repeats cannot decide", c.n)),
+            None => Cell::text(ours),
+            Some(theirs) if coarse => {
+                Cell::text(ours).hint(format!("published: {theirs}; tuned over coarser grids here"))
+            }
             Some(theirs) if theirs == ours => Cell::text(ours).judged("as published", Tone::Good),
             Some(theirs) => Cell::text(ours).judged("otherwise", Tone::Bad).hint(format!("published: {theirs}")),
-            None => Cell::text(ours),
         };
         table.rows.push(vec![
             Cell::text(shown(results, dataset)),
@@ -71,10 +78,16 @@ pub fn blocks(results: &Results, show: &Significance, source: Source<'_>) -> Vec
             verdict,
         ]);
     }
+    let overlap = match study.protocol.resampling {
+        Resampling::Overlapping => {
+            " Repeats are splits of the same data, so that test is too sure of itself; the test that applies allows for the \
+             overlap, and claims on this table are decided by it."
+        }
+        Resampling::Independent => "",
+    };
     table.notes.push(format!(
         "{} of {} minus that of the other method, paired by repeat. Decisions are those of the exact two-sided Wilcoxon \
-         test without correction, as the paper makes them; it does not say which measure it tests. Repeats are splits of \
-         the same data, so the Wilcoxon test is too sure of itself: the test that applies allows for the overlap.",
+         test without correction.{overlap}",
         show.measure.name(),
         study.reference
     ));
