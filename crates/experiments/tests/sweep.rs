@@ -115,7 +115,10 @@ fn what_makes_no_sense_is_refused_where_it_stands() {
     let show = "{sensitivity: {measure: nMSE, panels: [{panel: a, rows: loss_scale, columns: gamma}]}}";
     refused(show, "comparison", 4, "`score: every` goes with");
     refused(show, "{curves: {along: gamma, measures: [nMSE]}}", 3, "`loss_scale` of GL has several values");
-    refused("loss_scale: [half-sum, sum]", "gamma: 0.1 x lambda_max", 3, "depend on the data");
+    let folder = folder();
+    folder.replace("s", "loss_scale: [half-sum, sum]", "gamma: 0.1 x lambda_max");
+    folder.replace("s", "where: {GL: [\"gamma < 10 or gamma > 100\"]}\n", "");
+    assert!(folder.load().err().unwrap().message.contains("depend on the data"));
 }
 
 #[test]

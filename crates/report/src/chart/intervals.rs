@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use super::{Align, Canvas, Chart, ChartError, GREY, PALETTE, label, ticks};
+use super::{Align, Canvas, Chart, ChartError, GREY, PALETTE, label, text_width, ticks};
 use crate::document::number;
 
 /// A value with its interval.
@@ -54,7 +54,9 @@ pub struct Intervals {
 /// How many times farther than usual a row has to reach to be left out of the range.
 const FAR: f64 = 4.0;
 
-const WIDTH: f64 = 330.0;
+/// Width of a frame with its margins, without the names of its rows.
+const WIDTH: f64 = 252.0;
+/// Width for the names of rows, where they need no more.
 const NAMES: f64 = 78.0;
 const TOP: f64 = 30.0;
 const ROW: f64 = 24.0;
@@ -62,6 +64,12 @@ const BOTTOM: f64 = 48.0;
 const LEGEND: f64 = 26.0;
 
 impl Intervals {
+    /// Width of the longest name of a row.
+    fn names(&self) -> f64 {
+        let names = self.panels.iter().flat_map(|p| &p.rows);
+        names.map(|name| text_width(name, 12.0) + 14.0).fold(NAMES, f64::max)
+    }
+
     fn panel_height(&self) -> f64 {
         let rows = self.panels.iter().map(|p| p.rows.len()).max().unwrap_or(1);
         TOP + rows as f64 * ROW + BOTTOM
@@ -72,12 +80,12 @@ impl Chart for Intervals {
     fn size(&self) -> (u32, u32) {
         let columns = self.columns.min(self.panels.len()).max(1);
         let rows = self.panels.len().div_ceil(columns).max(1);
-        ((columns as f64 * WIDTH + 10.0) as u32, (rows as f64 * self.panel_height() + LEGEND) as u32)
+        ((columns as f64 * (self.names() + WIDTH) + 10.0) as u32, (rows as f64 * self.panel_height() + LEGEND) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError> {
         if let Some(first) = self.panels.first() {
-            let mut x = NAMES;
+            let mut x = self.names();
             for (series, colour) in first.series.iter().zip(PALETTE) {
                 let hollow = series.marks.iter().flatten().any(|m| m.hollow);
                 mark(canvas, x, LEGEND / 2.0, hollow, colour)?;
@@ -86,7 +94,8 @@ impl Chart for Intervals {
             }
         }
         for (i, panel) in self.panels.iter().enumerate() {
-            let corner = ((i % self.columns) as f64 * WIDTH, LEGEND + (i / self.columns) as f64 * self.panel_height());
+            let left = (i % self.columns) as f64 * (self.names() + WIDTH) + self.names();
+            let corner = (left, LEGEND + (i / self.columns) as f64 * self.panel_height());
             panel.draw(canvas, corner)?;
         }
         Ok(())
@@ -116,7 +125,7 @@ impl Panel {
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>, (x0, y0): (f64, f64)) -> Result<(), ChartError> {
-        let (left, right) = (x0 + NAMES, x0 + WIDTH - 12.0);
+        let (left, right) = (x0, x0 + WIDTH - 12.0);
         let (top, bottom) = (y0 + TOP, y0 + TOP + self.rows.len() as f64 * ROW);
         let (low, high) = self.range();
         let x = |v: f64| left + (v - low) / (high - low) * (right - left);
