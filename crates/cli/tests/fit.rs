@@ -230,6 +230,15 @@ fn ties_go_to_the_stronger_penalty() {
 }
 
 #[test]
+fn points_that_the_data_rule_out_are_left_out() {
+    // Three tasks and four features: of k = 1, 3, 5, 7, 9 KMSV can have 1 only, which is less than both.
+    let found = fit(&with(&schools(8)), "--method kmsv --param ridge=1 --param rho0=100 --cv 2");
+    assert_eq!((&found["cv"]["points"], &found["params"]["k"]), (&serde_json::json!(1), &serde_json::json!(1)));
+    let none = with(&schools(8)).mtl(&format!("fit {COLUMNS} --method kmsv --param k=3 --cv 2"));
+    assert!(none.stderr.contains("kmsv needs k < min(features, tasks); k = 3"), "{none:?}");
+}
+
+#[test]
 fn the_summary_is_readable() {
     let folder = with(&schools(8));
     let text = folder.mtl(&format!("fit {COLUMNS} --method metag --param gamma=0.25 --intercept")).ok().stdout;

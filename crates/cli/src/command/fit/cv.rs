@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use mtl_core::{Metric, MultiTask, Seed, Split};
 use mtl_experiments::select;
 use mtl_experiments::study::{Select, Ties};
-use mtl_methods::{Entry, ParamSet, ParamValue};
+use mtl_methods::{Entry, FitError, ParamSet, ParamValue};
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -44,6 +44,9 @@ pub struct Chosen {
     pub params: ParamSet,
 }
 
+/// The measure at every point of a path, or why the method cannot be applied there.
+type Scores = Result<Vec<f64>, String>;
+
 struct Fold {
     train: Prepared,
     valid: MultiTask,
@@ -69,13 +72,21 @@ impl Plan {
             bars.advance(1);
             result
         });
-        let scored: Vec<anyhow::Result<Vec<f64>>> = scored.collect();
+        let scored: Vec<anyhow::Result<Scores>> = scored.collect();
         bars.finish();
         let scored = scored.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut candidates: Vec<(&ParamSet, f64)> = Vec::new();
         for (path, by_fold) in paths.iter().zip(scored.chunks(folds.len())) {
+            // Part of a default grid can be out of the question on data of few features or tasks.
+            let by_fold: Vec<&Vec<f64>> = by_fold.iter().flatten().collect();
+            if by_fold.len() < folds.len() {
+                continue;
+            }
             let mean = |i: usize| by_fold.iter().map(|scores| scores[i]).sum::<f64>() / folds.len() as f64;
             candidates.extend(path.iter().enumerate().map(|(i, point)| (point, mean(i))));
+        }
+        if let (true, Some(Err(reason))) = (candidates.is_empty(), scored.first()) {
+            bail!("{} cannot be fitted to the rows of a fold: {reason}", entry.info.name);
         }
         let rule = Select { metric: self.metric, ties: Ties::LargerPenalty };
         let best = select::best(&candidates, rule, &entry.params).ok_or_else(|| {
@@ -102,11 +113,13 @@ impl Plan {
     }
 
     /// The measure at every point of a path on one fold.
-    fn score(self, entry: &Entry, path: &[ParamSet], fold: &Fold, seed: &Seed) -> anyhow::Result<Vec<f64>> {
-        let fits = fold.train.fit_path(entry, path, seed);
-        let fits = fits.with_context(|| format!("{} cannot be fitted to the rows of a fold", entry.info.name))?;
+    fn score(self, entry: &Entry, path: &[ParamSet], fold: &Fold, seed: &Seed) -> anyhow::Result<Scores> {
+        let fits = match fold.train.fit_path(entry, path, seed) {
+            Err(FitError::NotApplicable(reason)) => return Ok(Err(reason)),
+            fits => fits.with_context(|| format!("{} cannot be fitted to the rows of a fold", entry.info.name))?,
+        };
         let mean = |all: Vec<(Metric, f64)>| all.into_iter().find(|(m, _)| *m == self.metric).map_or(f64::NAN, |m| m.1);
-        Ok(fits.iter().map(|fit| mean(means(&scores(&fit.model, &fold.valid)))).collect())
+        Ok(Ok(fits.iter().map(|fit| mean(means(&scores(&fit.model, &fold.valid)))).collect()))
     }
 }
 
