@@ -8,20 +8,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{Folder, library};
-use mtl_experiments::drive::{Watch, drive, wanted};
+use common::{Folder, Quiet, library};
+use mtl_experiments::drive::{drive, wanted};
 use mtl_experiments::plan::{Resolved, resolve};
 use mtl_experiments::store::Record;
 use mtl_experiments::{Cell, Runner, Store, Study};
 use mtl_methods::ParamValue;
-
-struct Quiet;
-
-impl Watch for Quiet {
-    fn stage(&self, _: &str, _: usize) {}
-    fn tick(&self, _: &Cell) {}
-    fn end(&self) {}
-}
 
 /// The example with this grid for Lasso and GL.
 fn study(gamma: &str) -> (Folder, Study) {

@@ -7,22 +7,14 @@ mod common;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use common::{Folder, library};
+use common::{Folder, Quiet, library};
 use mtl_core::Metric;
 use mtl_experiments::cell::Purpose;
-use mtl_experiments::drive::{Watch, drive};
+use mtl_experiments::drive::drive;
 use mtl_experiments::plan::{Resolved, resolve, units};
 use mtl_experiments::results::{Quantity, Results};
-use mtl_experiments::{Cell, Runner, Store, Study};
+use mtl_experiments::{Runner, Store, Study};
 use mtl_methods::ParamValue;
-
-struct Quiet;
-
-impl Watch for Quiet {
-    fn stage(&self, _: &str, _: usize) {}
-    fn tick(&self, _: &Cell) {}
-    fn end(&self) {}
-}
 
 /// The example as a sweep of GL over gamma and the loss scale, without one corner.
 fn folder() -> Folder {

@@ -11,9 +11,10 @@ use mtl_core::split::Part;
 use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec, FetchOptions, Fetcher, Library};
 use mtl_experiments::cell::{CellKey, Purpose, Sampling};
+use mtl_experiments::drive::Watch;
 use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
 use mtl_experiments::yaml::YamlError;
-use mtl_experiments::{Paper, Study};
+use mtl_experiments::{Cell, Paper, Study};
 use mtl_methods::solver::{Convergence, ResidualKind, Value};
 use mtl_methods::{ParamSet, ParamValue};
 use tempfile::TempDir;
@@ -112,6 +113,15 @@ impl Folder {
     pub fn studies(&self) -> Vec<Study> {
         self.load().unwrap_or_else(|e| panic!("{e}")).studies
     }
+}
+
+/// Watches and says nothing.
+pub struct Quiet;
+
+impl Watch for Quiet {
+    fn stage(&self, _: &str, _: usize) {}
+    fn tick(&self, _: &Cell) {}
+    fn end(&self) {}
 }
 
 /// A library that never asks the network.

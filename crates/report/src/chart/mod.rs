@@ -1,14 +1,16 @@
 //! Charts, drawn once for SVG and once for pixels.
 
+mod axis;
 mod grid;
 mod heat;
 mod intervals;
 mod lines;
 
+pub use axis::{Axis, Scale};
 pub use grid::{GridPanel, Grids};
 pub use heat::{Heat, HeatPanel};
 pub use intervals::{Intervals, Mark, Panel, Series};
-pub use lines::{Axis, Line, LinePanel, LineStyle, Lines, Point, Scale};
+pub use lines::{Line, LinePanel, LineStyle, Lines, Point};
 
 use std::sync::Once;
 
