@@ -65,6 +65,7 @@ impl Setup {
                 metrics: BTreeMap::from([(Part::Test, measured)]),
                 recovery: BTreeMap::new(),
                 memberships: BTreeMap::new(),
+                last: BTreeMap::new(),
                 artifacts: BTreeMap::new(),
             };
             self.put(store, repeat as u32, Outcome::Done(vec![point]));

@@ -13,7 +13,7 @@ pub mod task;
 
 pub use metric::Metric;
 pub use moments::Moments;
-pub use scaling::{RowScale, ScaleFit, Scaler, Scaling};
+pub use scaling::{RowScale, ScaleFit, Scaler, Scaling, Units};
 pub use seed::Seed;
 pub use split::{Fractions, Part, Split};
 pub use task::{DataError, MultiTask, Target, Task, Truth};

@@ -31,6 +31,25 @@ pub enum RowScale {
     MinMaxUnitL2,
 }
 
+/// In which units predictions are judged, and weights compared with the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Units {
+    /// Those of the scaled data.
+    #[default]
+    Scaled,
+    /// Those of the data as they are: weights and predictions are scaled back.
+    Original,
+    /// Weights are scaled back, and the means are forgotten: no intercept is restored. What the code of SRML does.
+    OriginalWithoutMeans,
+}
+
+impl Units {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Preprocessing of one study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -43,6 +62,9 @@ pub struct Scaling {
     pub fit: ScaleFit,
     /// What is done to each sample first.
     pub rows: RowScale,
+    /// In which units results are judged.
+    #[serde(skip_serializing_if = "Units::is_default")]
+    pub units: Units,
 }
 
 /// Means and standard deviations of one task.

@@ -21,6 +21,9 @@ pub enum Part {
 }
 
 impl Part {
+    /// All three.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Valid, Self::Test];
+
     /// Name in tables and files.
     pub fn name(self) -> &'static str {
         match self {

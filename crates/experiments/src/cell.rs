@@ -52,10 +52,28 @@ pub struct Sampling {
 pub enum Purpose {
     /// Every point on the validation part, to choose between them.
     Tune,
+    /// Every point on one fold of the training part, fitted to the others, to choose between them.
+    Fold(Fold),
     /// Every point on all parts, without artifacts: nothing is chosen.
     Sweep,
     /// The last point on validation and test parts, with artifacts: the chosen one, and how it was chosen.
     Score(Option<Selection>),
+}
+
+/// One fold of a cross-validation inside the training part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fold {
+    /// Which, from 0.
+    pub fold: u32,
+    /// Of how many.
+    pub of: u32,
+}
+
+impl Purpose {
+    /// Whether points are tried out, rather than scored.
+    pub fn tunes(&self) -> bool {
+        matches!(self, Self::Tune | Self::Fold(_))
+    }
 }
 
 /// How a point was chosen.
@@ -135,6 +153,7 @@ impl CellKey {
 
     /// What cells on the same prepared data have in common.
     pub fn preparation(&self) -> String {
-        hash(&(&self.data, self.data_revision, self.sampling, self.scaling, self.repeat))
+        let fold = if let Purpose::Fold(fold) = self.purpose { Some(fold) } else { None };
+        hash(&(&self.data, self.data_revision, self.sampling, self.scaling, self.repeat, fold))
     }
 }

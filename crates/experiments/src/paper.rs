@@ -1,18 +1,20 @@
 //! A paper's folder, read and checked as a whole: every name in it refers to something that exists.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use mtl_core::{Fractions, Metric};
+use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec};
-use mtl_methods::Entry;
+use mtl_methods::{Entry, ParamValue};
 
 use crate::description::Description;
 use crate::grid::Grid;
 use crate::published::Published;
+use crate::results::same;
 use crate::study::{
-    DataEntry, Finding, FindingSide, MethodFile, Narrowing, PaperFile, Profile, Protocol, Score, Select, Show,
-    StudyFile,
+    DataEntry, Families, Finding, FindingSide, MethodFile, Narrowing, OptionValues, PaperFile, Profile, Protocol,
+    Score, Select, Show, StudyFile,
 };
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
@@ -43,6 +45,8 @@ pub struct MethodUse {
     pub entry: &'static Entry,
     /// Its grid.
     pub grid: Grid,
+    /// Centring and scaling, where they differ from the protocol's.
+    pub scaling: Option<Scaling>,
     /// How our parameters relate to the paper's.
     pub note: Option<String>,
 }
@@ -50,8 +54,12 @@ pub struct MethodUse {
 /// A data set as a study uses it.
 #[derive(Clone)]
 pub struct DataUse {
-    /// The paper's name for it.
+    /// The paper's name for it; of a member of a family, with what tells it from the others.
     pub label: String,
+    /// Name of the family.
+    pub family: String,
+    /// The options that tell members of the family apart, with their values; none where the entry is no family.
+    pub at: BTreeMap<String, ParamValue>,
     /// Variants to try, in order; the report says which one was used.
     pub variants: Vec<DatasetSpec>,
     /// Rows drawn per task and repeat.
@@ -162,7 +170,7 @@ fn check_sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Source) -
             panels.map(|p| [&p.rows, &p.columns].into_iter().chain(p.at.keys()).collect()).collect()
         }
         Show::Curves(show) => vec![vec![&show.along]; show.measures.len()],
-        Show::Comparison | Show::Recovery(_) | Show::Significance(_) => {
+        Show::Comparison | Show::Recovery(_) | Show::Significance(_) | Show::Families(_) | Show::Traces(_) => {
             return match score {
                 Score::Chosen => Ok(()),
                 Score::Every => {
@@ -200,6 +208,24 @@ fn check_sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Source) -
                     "`{open}` of {label} has several values, and the figure does not say which it shows"
                 ));
             }
+        }
+    }
+    Ok(())
+}
+
+/// A figure over families needs one axis a family, and lines that are told apart.
+fn check_families(show: &Families, data: &[DataUse], uses: &[MethodUse], source: &Source) -> Result<(), YamlError> {
+    let wrong = |message: String| Err(source.error_below(&["show"], message));
+    if let Some(against) = show.against.as_ref().filter(|label| !uses.iter().any(|m| m.label == **label)) {
+        return wrong(unknown("method of this study", against, uses.iter().map(|m| m.label.as_str())));
+    }
+    for use_ in data {
+        let axes = show.along.iter().filter(|option| use_.at.contains_key(*option)).count();
+        if axes != 1 {
+            return wrong(format!("`{}` varies in {axes} of the options of `along`, expected one", use_.family));
+        }
+        if show.against.is_none() && use_.at.len() > 1 {
+            return wrong(format!("`{}` varies in several options; lines are methods here", use_.family));
         }
     }
     Ok(())
@@ -289,7 +315,8 @@ impl Methods {
             let entry =
                 mtl_methods::method(&file.method.value).map_err(|message| source.error(&file.method, message))?;
             let grid = Grid::parse(&file.params, &file.conditions, entry, &source)?;
-            uses.insert(label.clone(), MethodUse { label, entry, grid, note: file.note });
+            let used = MethodUse { label: label.clone(), entry, grid, scaling: file.scaling, note: file.note };
+            uses.insert(label, used);
         }
         Ok(Self { source, uses })
     }
@@ -313,19 +340,62 @@ pub(crate) fn data_uses(
             let spec = DatasetSpec { name: name.value.clone(), options };
             spec.canonical(catalog).map_err(|e| source.error(name, e.to_string()))
         };
-        let mut variants = vec![variant(&entry.dataset, entry.options.clone())?];
-        if let Some(other) = &entry.otherwise {
-            variants.push(variant(other, Default::default())?);
-        }
         if entry.rows == Some(0) {
             return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
         }
-        if data.iter().any(|d| d.label == entry.label) {
+        if data.iter().any(|d| d.family == entry.label) {
             return Err(source.error(&entry.dataset, format!("the label `{}` is used twice", entry.label)));
         }
-        data.push(DataUse { label: entry.label, variants, rows: entry.rows, not_comparable: entry.not_comparable });
+        if let Some((option, _)) = entry.options.iter().find(|(_, values)| values.as_slice().is_empty()) {
+            return Err(source.error(&entry.dataset, format!("`{option}` is an empty list")));
+        }
+        for (options, at) in members(&entry.options) {
+            let mut variants = vec![variant(&entry.dataset, options)?];
+            if let Some(other) = &entry.otherwise {
+                variants.push(variant(other, Default::default())?);
+            }
+            let apart: String = at.iter().map(|(option, value)| format!(", {option} {value}")).collect();
+            data.push(DataUse {
+                label: format!("{}{apart}", entry.label),
+                family: entry.label.clone(),
+                at,
+                variants,
+                rows: entry.rows,
+                not_comparable: entry.not_comparable.clone(),
+            });
+        }
     }
     Ok(data)
+}
+
+/// Every combination of the options' values, with those that differ between members.
+fn members(options: &BTreeMap<String, OptionValues>) -> Vec<(BTreeMap<String, String>, BTreeMap<String, ParamValue>)> {
+    let mut members = vec![Default::default()];
+    for (option, values) in options {
+        let with = |(options, at): &(BTreeMap<String, String>, BTreeMap<String, ParamValue>), value: &ParamValue| {
+            let (mut options, mut at) = (options.clone(), at.clone());
+            options.insert(option.clone(), value.to_string());
+            if matches!(values, OptionValues::Many(_)) {
+                at.insert(option.clone(), value.clone());
+            }
+            (options, at)
+        };
+        members =
+            members.iter().flat_map(|m| values.as_slice().iter().map(|v| with(m, v)).collect::<Vec<_>>()).collect();
+    }
+    members
+}
+
+impl DataUse {
+    /// Whether it is the data set or a member of the family of that name.
+    pub fn is(&self, name: &str) -> bool {
+        self.label == name || self.family == name
+    }
+
+    /// Whether none of these values contradicts the options that tell it apart.
+    pub fn is_at(&self, values: &BTreeMap<String, ParamValue>) -> bool {
+        values.iter().all(|(name, value)| self.at.get(name).is_none_or(|have| same(have, value)))
+    }
 }
 
 impl Study {
@@ -372,6 +442,9 @@ impl Study {
             }
         }
         check_sweep(&file.show, file.score, &uses, &source)?;
+        if let Show::Families(show) = &file.show {
+            check_families(show, &data, &uses, &source)?;
+        }
         let protocol = file.protocol;
         if protocol.repeats == 0 {
             return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
@@ -379,8 +452,16 @@ impl Study {
         let Fractions { train, valid, test } = protocol.split;
         let split = match protocol.split.sizes(1_000_000) {
             Err(message) => Err(message),
-            Ok(_) if train.min(valid).min(test) > 0.0 => Ok(()),
-            Ok(_) => Err(format!("{train}/{valid}/{test}: every part needs a fraction above 0")),
+            Ok(_) if train.min(test) == 0.0 => {
+                Err(format!("{train}/{valid}/{test}: training and test part need a fraction above 0"))
+            }
+            Ok(_) if file.select.folds.is_some() && valid > 0.0 => {
+                Err(format!("{train}/{valid}/{test}: folds of the training part choose, so `valid` is 0"))
+            }
+            Ok(_) if file.select.folds.is_none() && valid == 0.0 && uses.iter().any(|m| m.grid.is_tuned()) => Err(
+                format!("{train}/{valid}/{test}: hyperparameters are chosen by the validation part, which is empty"),
+            ),
+            Ok(_) => Ok(()),
         };
         split.map_err(|message| source.error_below(&["protocol", "split"], format!("`split`: {message}")))?;
         let study = Self {
@@ -435,6 +516,19 @@ impl Study {
                 return Err(self.source_file.error_below(&["profiles", profile.name(), "params", label], message));
             };
             used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
+        }
+        for (family, options) in &narrowing.data {
+            let at = ["profiles", profile.name(), "data", family];
+            let known = study.data.iter().any(|d| d.family == *family);
+            let keeps = |d: &DataUse| {
+                let has = |values: &OptionValues, have| values.as_slice().iter().any(|v| same(v, have));
+                options.iter().all(|(name, values)| d.at.get(name).is_some_and(|have| has(values, have)))
+            };
+            study.data.retain(|d| d.family != *family || keeps(d));
+            if !known || !study.data.iter().any(|d| d.family == *family) {
+                let message = format!("profile {}: no data set `{family}` with these options", profile.name());
+                return Err(self.source_file.error_below(&at, message));
+            }
         }
         study.profile_note.clone_from(&narrowing.note);
         Ok(study)

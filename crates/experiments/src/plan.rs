@@ -12,7 +12,7 @@ use mtl_core::{Seed, split::Part};
 use mtl_data::{DatasetSpec, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
-use crate::cell::{Cell, CellId, CellKey, Purpose, Sampling, Selection, hash};
+use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
@@ -148,7 +148,7 @@ impl Unit<'_> {
             data: self.variant.spec.clone(),
             data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
             sampling: Sampling { rows: self.data.rows, split: self.study.protocol.split },
-            scaling: self.study.protocol.scaling,
+            scaling: self.method.scaling.unwrap_or(self.study.protocol.scaling),
             repeat: self.repeat,
             method: entry.info.name.into(),
             method_revision: entry.info.revision,
@@ -184,8 +184,16 @@ impl Unit<'_> {
         if failed.is_empty() { Next::Scored(records) } else { Next::Failed(failed) }
     }
 
-    /// The cells that tune, and how their points are chosen between; none if there is nothing to choose.
-    fn tuning(&self) -> (Vec<Cell>, Option<Selection>, Vec<ParamSet>) {
+    /// What tuning a path takes: one cell on the validation part, or one a fold.
+    fn trials(&self, path: &[ParamSet]) -> Vec<Cell> {
+        match self.study.select.folds {
+            None => vec![self.cell(path.to_vec(), Purpose::Tune)],
+            Some(of) => (0..of).map(|fold| self.cell(path.to_vec(), Purpose::Fold(Fold { fold, of }))).collect(),
+        }
+    }
+
+    /// The cells that tune, by path, and how their points are chosen between; none if there is nothing to choose.
+    fn tuning(&self) -> (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>) {
         if self.study.score == Score::Every {
             return Default::default();
         }
@@ -194,15 +202,15 @@ impl Unit<'_> {
         if points == 1 {
             return (Vec::new(), None, paths.into_iter().flatten().collect());
         }
-        let cells: Vec<Cell> = paths.into_iter().map(|path| self.cell(path, Purpose::Tune)).collect();
-        let grid: Vec<_> = cells.iter().map(|c| &c.key.path).collect();
+        let cells: Vec<Vec<Cell>> = paths.iter().map(|path| self.trials(path)).collect();
+        let grid: Vec<_> = cells.iter().filter_map(|trials| Some(&trials.first()?.key.path)).collect();
         let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
         (cells, Some(selection), Vec::new())
     }
 
     /// Number of fits that tuned this unit, and of those among them that did not converge.
     pub fn tuning_convergence(&self, store: &Store) -> (usize, usize) {
-        let records = self.tuning().0.into_iter().filter_map(|cell| store.get(&cell.id()));
+        let records = self.tuning().0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
         let points: Vec<bool> =
             records.flat_map(|r| r.points().iter().map(|p| p.convergence.converged).collect::<Vec<_>>()).collect();
         (points.len(), points.iter().filter(|converged| !**converged).count())
@@ -213,8 +221,8 @@ impl Unit<'_> {
     pub fn outlook(&self, store: &Store, seen: &mut HashSet<CellId>) -> Outlook {
         let (mut stored, mut missing, mut fits) = (0, 0, 0);
         let sweep = self.study.score == Score::Every;
-        let (cells, selection, only) = if sweep { (self.sweep(), None, Vec::new()) } else { self.tuning() };
-        for cell in cells.into_iter().filter(|cell| seen.insert(cell.id())) {
+        let (cells, selection, only) = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning() };
+        for cell in cells.into_iter().flatten().filter(|cell| seen.insert(cell.id())) {
             match store.get(&cell.id()) {
                 Some(_) => stored += 1,
                 None => (missing, fits) = (missing + 1, fits + cell.path.len()),
@@ -226,8 +234,7 @@ impl Unit<'_> {
             match self.next(store) {
                 Next::Run(cells) => {
                     missing += 1;
-                    fits +=
-                        cells.iter().filter(|c| c.key.purpose != Purpose::Tune).map(|c| c.path.len()).sum::<usize>();
+                    fits += cells.iter().filter(|c| !c.key.purpose.tunes()).map(|c| c.path.len()).sum::<usize>();
                 }
                 Next::Scored(_) | Next::Failed(_) => stored += 1,
             }
@@ -235,6 +242,17 @@ impl Unit<'_> {
         let (p, m) = (self.variant.p as f64, self.variant.m as f64);
         let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
         Outlook { stored, missing, seconds: fits as f64 * fit }
+    }
+
+    /// The points of a path with their values, means over the trials; a point without a value in each of them has none.
+    fn tried<'t>(&self, trials: &'t [Cell], store: &Store) -> Vec<(&'t [ParamSet], usize, f64)> {
+        let Some(path) = trials.first().map(|cell| cell.path.as_slice()) else { return Vec::new() };
+        let records: Vec<_> = trials.iter().filter_map(|cell| store.get(&cell.id())).collect();
+        let value = |i: usize| -> Option<f64> {
+            let values = records.iter().map(|r| r.points().get(i)?.mean(Part::Valid, self.study.select.metric));
+            Some(values.collect::<Option<Vec<f64>>>()?.iter().sum::<f64>() / records.len() as f64)
+        };
+        (0..path.len()).filter_map(|i| Some((path, i, value(i)?))).collect()
     }
 
     /// What is missing in the store before this unit has its score.
@@ -246,25 +264,19 @@ impl Unit<'_> {
         let score = if cells.is_empty() {
             self.cell(only, Purpose::Score(None))
         } else {
-            let (known, missing): (Vec<_>, Vec<_>) =
-                cells.into_iter().map(|cell| (store.get(&cell.id()), cell)).partition(|(record, _)| record.is_some());
+            let missing: Vec<Cell> =
+                cells.iter().flatten().filter(|cell| store.get(&cell.id()).is_none()).cloned().collect();
             if !missing.is_empty() {
-                return Next::Run(missing.into_iter().map(|(_, cell)| cell).collect());
+                return Next::Run(missing);
             }
-            let points = known.iter().enumerate().flat_map(|(c, (record, cell))| {
-                let points = record.as_ref().map_or(&[][..], |r| r.points());
-                points.iter().zip(&cell.path).enumerate().filter_map(move |(i, (point, params))| {
-                    Some(((c, i), params, point.mean(Part::Valid, self.study.select.metric)?))
-                })
-            });
-            let points: Vec<_> = points.collect();
-            let candidates: Vec<_> = points.iter().map(|(_, params, value)| (*params, *value)).collect();
+            let tried: Vec<_> = cells.iter().flat_map(|trials| self.tried(trials, store)).collect();
+            let candidates: Vec<_> = tried.iter().map(|(path, i, value)| (&path[*i], *value)).collect();
             let Some(chosen) = best(&candidates, self.study.select, &self.method.entry.params) else {
-                return Next::Failed(known.iter().map(|(_, cell)| cell.id()).collect());
+                return Next::Failed(cells.iter().flatten().map(Cell::id).collect());
             };
-            let (c, i) = points[chosen].0;
+            let (path, i, _) = tried[chosen];
             // The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen.
-            self.cell(known[c].1.path[..=i].to_vec(), Purpose::Score(selection))
+            self.cell(path[..=i].to_vec(), Purpose::Score(selection))
         };
         match store.get(&score.id()) {
             None => Next::Run(vec![score]),

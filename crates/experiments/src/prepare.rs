@@ -3,20 +3,21 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use mtl_core::{MultiTask, ScaleFit, Scaler, Split, split::Part};
+use mtl_core::{MultiTask, ScaleFit, Scaler, Split, Units, split::Part};
 use mtl_data::{Library, LoadError};
-use mtl_methods::Problem;
+use mtl_methods::{Model, Problem};
+use ndarray::Array1;
 
-use crate::cell::CellKey;
+use crate::cell::{CellKey, Fold, Purpose};
 
 /// Data of one repeat, split and scaled, with everything methods compute from it once.
 pub struct Prepared {
     /// What methods are given.
     pub problem: Problem,
-    /// Rows that choose between hyperparameters.
-    pub valid: MultiTask,
-    /// Rows that are looked at last.
-    pub test: MultiTask,
+    /// The parts on which models are judged, in the units that the scaling asks for.
+    judged: [MultiTask; 3],
+    /// How models come back to these units; `None` if they are there.
+    back: Option<(Scaler, Units)>,
 }
 
 impl Prepared {
@@ -26,24 +27,46 @@ impl Prepared {
     /// In words: the data cannot be loaded, or a task has too few rows.
     pub fn new(library: &Library, key: &CellKey) -> Result<Self, String> {
         let data = library.load(&key.data, &key.data_seed()).map_err(|e: LoadError| e.to_string())?;
-        let split = Split::random(&data, key.sampling.rows, key.sampling.split, &key.split_seed().stream("split"))?;
+        let seed = key.split_seed().stream("split");
+        let split = Split::random(&data, key.sampling.rows, key.sampling.split, &seed)?;
         let data = key.scaling.rows.apply(&data);
         let part = |part| data.select(split.rows(part));
-        let (train, valid, test) = (part(Part::Train), part(Part::Valid), part(Part::Test));
+        let parts = match key.purpose {
+            Purpose::Fold(Fold { fold, of }) => {
+                let train = part(Part::Train);
+                let folds = Split::k_fold(&train, of as usize, fold as usize, &seed.stream("folds"))?;
+                Part::ALL.map(|part| train.select(folds.rows(part)))
+            }
+            _ => Part::ALL.map(part),
+        };
         let scaler = match key.scaling.fit {
-            ScaleFit::Train => Scaler::fit(&train, key.scaling),
+            ScaleFit::Train => Scaler::fit(&parts[0], key.scaling),
             ScaleFit::All => Scaler::fit(&data.select(&split.all()), key.scaling),
         };
-        let [train, valid, test] = [train, valid, test].map(|part| scaler.transform(&part));
-        Ok(Self { problem: Problem::new(train, Some(valid.clone())), valid, test })
+        let scaled = parts.each_ref().map(|part| scaler.transform(part));
+        let problem = Problem::new(scaled[0].clone(), Some(scaled[1].clone()));
+        let (judged, back) = match key.scaling.units {
+            Units::Scaled => (scaled, None),
+            units => (parts, Some((scaler, units))),
+        };
+        Ok(Self { problem, judged, back })
     }
 
-    /// One of the parts.
+    /// One of the parts, as models are judged on it.
     pub fn part(&self, part: Part) -> &MultiTask {
-        match part {
-            Part::Train => &self.problem.train,
-            Part::Valid => &self.valid,
-            Part::Test => &self.test,
+        &self.judged[part as usize]
+    }
+
+    /// A fitted model in the units of [`Prepared::part`].
+    pub fn judged(&self, model: &Model) -> Model {
+        match (&self.back, model) {
+            (None, model) => model.clone(),
+            (Some((scaler, units)), Model::Linear { weights, intercepts }) => {
+                let (weights, shift) = scaler.unscale(weights);
+                let sd = scaler.tasks.iter().map(|task| task.y_sd).collect::<Array1<f64>>();
+                let shift = if *units == Units::OriginalWithoutMeans { Array1::zeros(shift.len()) } else { shift };
+                Model::Linear { weights, intercepts: intercepts * &sd + shift }
+            }
         }
     }
 }

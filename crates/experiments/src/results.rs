@@ -8,7 +8,7 @@ use mtl_methods::{ParamSet, ParamValue};
 use serde::Deserialize;
 
 use crate::cell::CellId;
-use crate::paper::Study;
+use crate::paper::{DataUse, Study};
 use crate::plan::{Next, Resolved, units};
 use crate::store::{PointResult, Record, Store};
 use crate::study::Score;
@@ -30,7 +30,8 @@ impl Swept {
 
     /// The values of a quantity by repeat.
     pub fn by_repeat(&self, quantity: Quantity) -> BTreeMap<u32, f64> {
-        self.points().filter_map(|(repeat, point)| Some((repeat, quantity.of(point)?))).collect()
+        let value = |record: &Record, i: usize| quantity.of(record, record.points().get(i)?);
+        self.results.iter().filter_map(|(repeat, (record, i))| Some((*repeat, value(record, *i)?))).collect()
     }
 
     /// Whether these hyperparameters have these values.
@@ -47,8 +48,16 @@ pub enum Quantity {
     Metric(Metric),
     /// Training objective.
     Objective,
+    /// The loss in the training objective.
+    Loss,
     /// Iterations of the solver.
     Iterations,
+    /// Wall-clock time of the fit; of a tuned method, of the fits on the path up to the chosen point.
+    Seconds,
+    /// What the solver's last iteration left between the two copies of its variables.
+    PrimalResidual,
+    /// How far the solver's last iteration moved one of these copies, times its penalty parameter.
+    DualResidual,
 }
 
 impl TryFrom<String> for Quantity {
@@ -65,7 +74,11 @@ impl std::str::FromStr for Quantity {
     fn from_str(name: &str) -> Result<Self, String> {
         match name {
             "objective" => Ok(Self::Objective),
+            "loss" => Ok(Self::Loss),
             "iterations" => Ok(Self::Iterations),
+            "seconds" => Ok(Self::Seconds),
+            "primal-residual" => Ok(Self::PrimalResidual),
+            "dual-residual" => Ok(Self::DualResidual),
             _ => name.parse().map(Self::Metric),
         }
     }
@@ -77,7 +90,11 @@ impl Quantity {
         match self {
             Self::Metric(metric) => metric.name(),
             Self::Objective => "objective",
+            Self::Loss => "loss",
             Self::Iterations => "iterations",
+            Self::Seconds => "seconds",
+            Self::PrimalResidual => "primal-residual",
+            Self::DualResidual => "dual-residual",
         }
     }
 
@@ -86,12 +103,16 @@ impl Quantity {
         matches!(self, Self::Metric(metric) if metric.higher_is_better())
     }
 
-    /// Its value at a point.
-    pub fn of(self, point: &PointResult) -> Option<f64> {
+    /// Its value at a point of a record.
+    pub fn of(self, record: &Record, point: &PointResult) -> Option<f64> {
         match self {
             Self::Metric(metric) => point.mean(Part::Test, metric),
             Self::Objective => Some(point.objective.total),
+            Self::Loss => Some(point.objective.loss),
             Self::Iterations => Some(point.convergence.iterations as f64),
+            // A path is timed as a whole.
+            Self::Seconds => (record.points().len() == 1).then_some(record.circumstances.seconds),
+            Self::PrimalResidual | Self::DualResidual => point.last.get(self.name()).copied(),
         }
     }
 }
@@ -133,7 +154,7 @@ impl Scores {
 
     /// The values of the chosen points, by repeat.
     pub fn chosen(&self, quantity: Quantity) -> BTreeMap<u32, f64> {
-        let value = |(repeat, r): (&u32, &Arc<Record>)| Some((*repeat, quantity.of(r.scored()?)?));
+        let value = |(repeat, r): (&u32, &Arc<Record>)| Some((*repeat, quantity.of(r, r.scored()?)?));
         self.records.iter().filter_map(value).collect()
     }
 
@@ -151,9 +172,6 @@ impl Scores {
 
     /// The same with the repeat that each value belongs to; repeats without a value are left out.
     pub fn by_repeat(&self, name: &str) -> Option<BTreeMap<u32, f64>> {
-        if name == "seconds" {
-            return Some(self.records.iter().map(|(repeat, r)| (*repeat, r.circumstances.seconds)).collect());
-        }
         name.parse().ok().map(|quantity| self.chosen(quantity))
     }
 
@@ -375,11 +393,13 @@ impl Results {
         all
     }
 
-    /// The values of a hyperparameter that a method was scored with, each once.
-    pub fn values_of(&self, method: &str, parameter: &str) -> Vec<ParamValue> {
+    /// The values of a hyperparameter that a method was scored with, or of an option of a family of data sets, each once.
+    pub fn values_of(&self, dataset: &str, method: &str, parameter: &str) -> Vec<ParamValue> {
         let points = self.scores.iter().filter(|((_, m), _)| m == method).flat_map(|(_, s)| s.scored());
+        let tuned = points.filter_map(|point| point.params.get(parameter).cloned());
+        let members = self.study.data.iter().filter(|d| d.is(dataset));
         let mut values: Vec<ParamValue> = Vec::new();
-        for value in points.filter_map(|point| point.params.get(parameter).cloned()) {
+        for value in members.filter_map(|d| d.at.get(parameter).cloned()).chain(tuned) {
             if !values.iter().any(|known| same(known, &value)) {
                 values.push(value);
             }
@@ -415,9 +435,31 @@ impl Results {
     ) -> Result<BTreeMap<u32, f64>, Missing> {
         let study = || self.study.id.clone();
         let (method_name, dataset_name) = (|| method.to_owned(), || dataset.to_owned());
-        let Some(index) = self.study.data.iter().position(|d| d.label == dataset) else {
-            return Err(Missing::Dataset { study: study(), dataset: dataset_name() });
+        // A family's options are named like hyperparameters, and tell which of its members is meant.
+        let named: Vec<usize> =
+            self.study.data.iter().enumerate().filter(|(_, d)| d.is(dataset)).map(|(i, _)| i).collect();
+        let meant: Vec<usize> = named.iter().copied().filter(|&i| self.study.data[i].is_at(params)).collect();
+        let in_words = |params: &BTreeMap<String, ParamValue>| {
+            params.iter().map(|(n, v)| format!("{n} = {v}")).collect::<Vec<_>>().join(", ")
         };
+        let index = match (named.len(), meant.as_slice()) {
+            (0, _) => return Err(Missing::Dataset { study: study(), dataset: dataset_name() }),
+            (_, []) => {
+                return Err(Missing::NotHeld {
+                    method: method_name(),
+                    dataset: dataset_name(),
+                    point: in_words(params),
+                });
+            }
+            (_, [index]) => *index,
+            (_, more) => {
+                let (method, dataset, point) = (method_name(), dataset_name(), in_words(params));
+                return Err(Missing::Ambiguous { method, dataset, point, points: more.len() });
+            }
+        };
+        let DataUse { label, at, .. } = &self.study.data[index];
+        let params =
+            &params.iter().filter(|(n, _)| !at.contains_key(*n)).map(|(n, v)| (n.clone(), v.clone())).collect();
         if !self.study.methods.iter().any(|m| m.label == method) {
             return Err(Missing::Method { study: study(), method: method_name() });
         }
@@ -426,8 +468,8 @@ impl Results {
             return Err(Missing::Unavailable { dataset: dataset_name(), why });
         }
         let none = Scores::default();
-        let scores = self.scores(dataset, method).unwrap_or(&none);
-        let point = || params.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ");
+        let scores = self.scores(label, method).unwrap_or(&none);
+        let point = || in_words(params);
         let Some(mut values) = scores.by_repeat(quantity) else {
             return Err(Missing::Quantity(quantity.to_owned()));
         };

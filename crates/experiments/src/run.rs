@@ -80,9 +80,9 @@ impl Runner<'_> {
 
     /// The record of a cell; `None` if it was interrupted.
     fn record(&self, cell: &Cell, preparations: &Preparations<'_>) -> Result<Option<Record>, StoreError> {
-        let started = Instant::now();
+        let mut time = Duration::ZERO;
         // Whatever panics in a cell is that cell's failure, data and measures included.
-        let outcome = match catch_unwind(AssertUnwindSafe(|| self.outcome(cell, preparations))) {
+        let outcome = match catch_unwind(AssertUnwindSafe(|| self.outcome(cell, preparations, &mut time))) {
             Ok(outcome) => outcome?,
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -93,7 +93,7 @@ impl Runner<'_> {
         let Some(outcome) = outcome else { return Ok(None) };
         let seeds = [("split", cell.key.split_seed()), ("data", cell.key.data_seed())];
         let circumstances = Circumstances {
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: time.as_secs_f64(),
             finished: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             software: env!("CARGO_PKG_VERSION").into(),
             cpu: cpu(),
@@ -102,8 +102,13 @@ impl Runner<'_> {
         Ok(Some(Record { key: cell.key.clone(), outcome, circumstances }))
     }
 
-    /// What comes out of a cell; `None` if it was interrupted.
-    fn outcome(&self, cell: &Cell, preparations: &Preparations<'_>) -> Result<Option<Outcome>, StoreError> {
+    /// What comes out of a cell, and the time its fits took; `None` if it was interrupted.
+    fn outcome(
+        &self,
+        cell: &Cell,
+        preparations: &Preparations<'_>,
+        time: &mut Duration,
+    ) -> Result<Option<Outcome>, StoreError> {
         if cell.path.is_empty() {
             return Ok(Some(Outcome::Failed("no point of the grid meets its conditions on these data".into())));
         }
@@ -114,8 +119,11 @@ impl Runner<'_> {
         let seed = cell.key.split_seed().stream("init");
         let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
         let context = Context::until(seed, Arc::clone(&self.stop), deadline);
+        let started = Instant::now();
         let fit = |path: Vec<ParamSet>| Ok((cell.entry.fit_path(&prepared.problem, &path, &context)?, path));
-        match on_data(cell, &prepared.problem).and_then(fit) {
+        let fits = on_data(cell, &prepared.problem).and_then(fit);
+        *time = started.elapsed();
+        match fits {
             Ok((fits, path)) => self.evaluate(cell, &path, &prepared, fits).map(Some),
             Err(FitError::Solver(SolverError::Interrupted)) => Ok(None),
             Err(error) => Ok(Some(Outcome::Failed(error.to_string()))),
@@ -129,21 +137,24 @@ impl Runner<'_> {
         prepared: &Prepared,
         fits: Vec<Fitted>,
     ) -> Result<Outcome, StoreError> {
-        let (tune, score) = (cell.key.purpose == Purpose::Tune, matches!(cell.key.purpose, Purpose::Score(_)));
+        let (tune, score) = (cell.key.purpose.tunes(), matches!(cell.key.purpose, Purpose::Score(_)));
         let judged = if score { &fits[fits.len().saturating_sub(1)..] } else { &fits[..] };
         let params = &path[path.len() - judged.len()..];
         let mut points = Vec::with_capacity(judged.len());
         for (fitted, params) in judged.iter().zip(params) {
-            let parts: &[Part] = if tune { &[Part::Valid] } else { &[Part::Train, Part::Valid, Part::Test] };
+            let parts: &[Part] = if tune { &[Part::Valid] } else { &Part::ALL };
+            let model = prepared.judged(&fitted.model);
+            let test = prepared.part(Part::Test);
             let mut metrics = BTreeMap::new();
-            for &part in parts {
-                metrics.insert(part, measures(&fitted.model, prepared.part(part)));
+            // Where folds choose there is no validation part.
+            for &part in parts.iter().filter(|part| prepared.part(**part).n_samples() > 0) {
+                metrics.insert(part, measures(&model, prepared.part(part)));
             }
             let mut convergence = fitted.convergence;
             // JSON has no infinity; an uncertified fit is as bad as the largest number.
             convergence.residual = convergence.residual.min(f64::MAX);
-            let truth = prepared.test.truth.as_ref().filter(|_| !tune);
-            let recovery = truth.zip(fitted.model.weights()).map(|(truth, weights)| {
+            let truth = test.truth.as_ref().filter(|_| !tune);
+            let recovery = truth.zip(model.weights()).map(|(truth, weights)| {
                 let measure = |m: Metric| Some((m, m.of_weights(weights, truth)?));
                 Metric::of_recovery().into_iter().filter_map(measure).collect()
             });
@@ -154,6 +165,7 @@ impl Runner<'_> {
                 metrics,
                 recovery: recovery.unwrap_or_default(),
                 memberships: BTreeMap::new(),
+                last: BTreeMap::new(),
                 artifacts: BTreeMap::new(),
             };
             if !point.is_finite() {
@@ -161,7 +173,7 @@ impl Runner<'_> {
             }
             if score {
                 point.memberships.clone_from(&fitted.memberships);
-                point.artifacts = self.keep(fitted, &prepared.test)?;
+                point.artifacts = self.keep(fitted, &model, test)?;
             }
             points.push(point);
         }
@@ -169,12 +181,12 @@ impl Runner<'_> {
     }
 
     /// Keeps weights (true ones too), components and test predictions, so that figures and later measures need no new fit.
-    fn keep(&self, fitted: &Fitted, test: &MultiTask) -> Result<BTreeMap<String, String>, StoreError> {
+    fn keep(&self, fitted: &Fitted, model: &Model, test: &MultiTask) -> Result<BTreeMap<String, String>, StoreError> {
         let predictions: Vec<f64> =
-            test.tasks.iter().enumerate().flat_map(|(t, task)| fitted.model.predict(t, &task.x).to_vec()).collect();
+            test.tasks.iter().enumerate().flat_map(|(t, task)| model.predict(t, &task.x).to_vec()).collect();
         let predictions = Array2::from_shape_vec((predictions.len(), 1), predictions).unwrap_or_default();
         let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
-        arrays.extend(fitted.model.weights().map(|w| ("weights".to_owned(), w)));
+        arrays.extend(model.weights().map(|w| ("weights".to_owned(), w)));
         arrays.extend(test.truth.as_ref().map(|truth| ("true-weights".to_owned(), &truth.weights)));
         if fitted.components.len() > 1 {
             arrays.extend(fitted.components.iter().map(|(name, w)| (format!("component-{name}"), w)));

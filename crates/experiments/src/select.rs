@@ -52,12 +52,12 @@ mod tests {
         let specs = &mtl_methods::method("rmtfl").unwrap().params;
         let points = points(&[(1.0, 5.0), (10.0, 1.0), (10.0, 2.0)]);
         let candidates: Vec<_> = points.iter().zip([0.5, 0.5, 0.5]).collect();
-        let by = |ties| Select { metric: Metric::NMse, ties };
+        let by = |ties| Select { metric: Metric::NMse, ties, folds: None };
         assert_eq!(best(&candidates, by(Ties::LargerPenalty), specs), Some(2));
         assert_eq!(best(&candidates, by(Ties::FirstInGrid), specs), Some(0));
         let candidates: Vec<_> = points.iter().zip([0.5, 0.4, f64::NAN]).collect();
         assert_eq!(best(&candidates, by(Ties::LargerPenalty), specs), Some(1));
-        assert_eq!(best(&candidates, Select { metric: Metric::Ev, ties: Ties::default() }, specs), Some(0));
+        assert_eq!(best(&candidates, Select { metric: Metric::Ev, ..Select::default() }, specs), Some(0));
         assert_eq!(best(&[], by(Ties::default()), specs), None);
     }
 }

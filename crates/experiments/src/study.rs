@@ -68,6 +68,35 @@ pub enum Show {
     Sensitivity(Sensitivity),
     /// Lines of measures along one hyperparameter. Needs `score: every`.
     Curves(Curves),
+    /// Lines of a measure along an option of families of data sets.
+    Families(Families),
+    /// Lines of what solvers report about their iterations.
+    Traces(Traces),
+}
+
+/// The panels of a figure over families of data sets: one a family.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Families {
+    /// Options of the horizontal axis; each family has one of them. The rows a task trains on stand for `samples`.
+    pub along: Vec<String>,
+    /// What is shown, a line a method.
+    pub measure: Quantity,
+    /// Shows instead by how many per cent the reference method has less of the measure than this one. Lines then differ
+    /// in the families' other options.
+    #[serde(default)]
+    pub against: Option<String>,
+}
+
+/// The panels of a figure over iterations.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Traces {
+    /// Series that the methods' solvers report; `objective` is one of all.
+    pub series: Vec<String>,
+    /// Repeat whose series are drawn.
+    #[serde(default)]
+    pub repeat: u32,
 }
 
 /// What the p-values are of.
@@ -128,11 +157,26 @@ pub enum Score {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecoveryMaps {
-    /// Data set label -> the standard method made for it.
+    /// What is drawn.
+    #[serde(default)]
+    pub draw: Draw,
+    /// Data set label -> the standard method made for it; every method, for a data set that is left out.
+    #[serde(default)]
     pub standard: IndexMap<String, String>,
     /// Repeat whose weights are drawn.
     #[serde(default)]
     pub repeat: u32,
+}
+
+/// What pictures of recovered weights show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Draw {
+    /// The weights.
+    #[default]
+    Weights,
+    /// Their signs less the true signs.
+    Signs,
 }
 
 /// A data set as a study uses it.
@@ -143,9 +187,10 @@ pub struct DataEntry {
     pub label: String,
     /// Name in the catalog.
     pub dataset: Spanned<String>,
-    /// Options of the data set.
+    /// Options of the data set. Where one has a list of values, the entry stands for a family of data sets, one for each
+    /// combination.
     #[serde(default)]
-    pub options: BTreeMap<String, String>,
+    pub options: BTreeMap<String, OptionValues>,
     /// Variant to use where the data set cannot be had; the report says so.
     #[serde(default)]
     pub otherwise: Option<Spanned<String>>,
@@ -155,6 +200,26 @@ pub struct DataEntry {
     /// Why results cannot be compared with the published ones, whatever they are.
     #[serde(default)]
     pub not_comparable: Option<String>,
+}
+
+/// One value of a data set's option, or several.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum OptionValues {
+    /// Several values.
+    Many(Vec<ParamValue>),
+    /// One value.
+    One(ParamValue),
+}
+
+impl OptionValues {
+    /// The values.
+    pub fn as_slice(&self) -> &[ParamValue] {
+        match self {
+            Self::Many(values) => values,
+            Self::One(value) => std::slice::from_ref(value),
+        }
+    }
 }
 
 /// How data become training, validation and test parts.
@@ -203,11 +268,15 @@ pub struct Select {
     /// What decides between points with the same value.
     #[serde(default)]
     pub ties: Ties,
+    /// Folds of a cross-validation inside the training part, after which the chosen point is fitted to all of it;
+    /// if left out, the validation part chooses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<u32>,
 }
 
 impl Default for Select {
     fn default() -> Self {
-        Self { metric: Metric::NMse, ties: Ties::default() }
+        Self { metric: Metric::NMse, ties: Ties::default(), folds: None }
     }
 }
 
@@ -257,6 +326,8 @@ pub struct Narrowing {
     pub repeats: Option<u32>,
     /// Other grids: method label -> parameter -> values.
     pub params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
+    /// Fewer members of a family of data sets: its label -> option -> the values that stay.
+    pub data: IndexMap<String, BTreeMap<String, OptionValues>>,
     /// What that leaves out or adds, for the reader.
     pub note: Option<String>,
 }
@@ -273,6 +344,9 @@ pub struct MethodFile {
     /// Conditions that points of the grid have to meet.
     #[serde(default, rename = "where")]
     pub conditions: Vec<Spanned<String>>,
+    /// Centring and scaling for this method alone, where the paper treats methods differently.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
     /// How our parameters relate to the paper's.
     #[serde(default)]
     pub note: Option<String>,

@@ -108,7 +108,7 @@ fn validation_chooses_a_fit_near_the_truth() {
             let cache = tempfile::tempdir().unwrap();
             let library = library(cache.path());
             let prepared = Prepared::new(&library, &key(&library, "synthetic-gl", repeat)).unwrap();
-            let truth = prepared.test.truth.clone().unwrap();
+            let truth = prepared.part(Part::Test).truth.clone().unwrap();
             let fits = path(&prepared.problem, method, held, walked, &[1e3, 1e2, 1e1, 1.0, 1e-1, 1e-2, 1e-3]);
             let valid = prepared.part(Part::Valid);
             let error = |fit: &Fitted| measures(&fit.model, valid)[&Metric::NMse].iter().sum::<f64>();

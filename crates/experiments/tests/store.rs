@@ -239,7 +239,7 @@ type Change = Box<dyn Fn(&mut CellKey)>;
 #[test]
 fn every_field_of_a_key_counts() {
     let tuned = |points, grid: &str, ties| {
-        let by = Select { metric: Metric::NMse, ties };
+        let by = Select { metric: Metric::NMse, ties, folds: None };
         Purpose::Score(Some(Selection { by, points, grid: grid.into() }))
     };
     let gamma = |v: f64| BTreeMap::from([("gamma".to_owned(), ParamValue::Number(v))]);

@@ -70,7 +70,7 @@ fn every_point_is_scored_and_none_chosen() {
     let message = |place: &[_]| values("nMSE", place).unwrap_err().to_string();
     assert_eq!(message(&[gamma(0.1)]), "GL on D has been run at 2 points with gamma = 0.1");
     assert_eq!(message(&[gamma(10.0)]), "GL on D has not been run at gamma = 10");
-    assert_eq!(results.values_of("GL", "gamma").len(), 2);
+    assert_eq!(results.values_of("synthetic-GL", "GL", "gamma").len(), 2);
 }
 
 #[test]

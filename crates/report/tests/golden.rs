@@ -50,6 +50,7 @@ fn made_up(cell: &Cell, store: &Store) -> Record {
             metrics: [Part::Train, Part::Valid, Part::Test].map(|part| (part, measures.clone())).into(),
             recovery: if score { recovery } else { BTreeMap::new() },
             memberships: BTreeMap::new(),
+            last: BTreeMap::new(),
             artifacts: if score { artifacts.clone().into() } else { BTreeMap::new() },
         }
     });

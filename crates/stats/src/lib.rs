@@ -21,6 +21,7 @@ pub mod comparison;
 pub mod correction;
 pub mod effect;
 pub mod equivalence;
+pub mod growth;
 pub mod paired;
 pub mod ranks;
 pub mod sample;

@@ -167,7 +167,7 @@ fn exponent(place: &Place, method: &str, axis: &str, evidence: &Evidence<'_>) ->
         let x = params.get(axis).and_then(as_number).filter(|x| *x > 0.0);
         let x = x.ok_or_else(|| format!("{axis} takes values without a logarithm"))?;
         // What has no values here was run on other data only.
-        points.extend(found.ok().map(|series| (x.ln(), series)));
+        points.extend(found.ok().map(|series| (x, series)));
     }
     if points.len() < 2 {
         evidence.series(place, method)?;
@@ -177,12 +177,9 @@ fn exponent(place: &Place, method: &str, axis: &str, evidence: &Evidence<'_>) ->
     if !positive {
         return Err(format!("{method} has values of {} without a logarithm", place.metric));
     }
-    let mean = points.iter().map(|(x, _)| x).sum::<f64>() / points.len() as f64;
-    let spread: f64 = points.iter().map(|(x, _)| (x - mean).powi(2)).sum();
     let fit = |repeat: &u32| -> Option<f64> {
-        let terms: Option<Vec<f64>> =
-            points.iter().map(|(x, s)| Some((x - mean) * s.values.get(repeat)?.ln())).collect();
-        Some(terms?.iter().sum::<f64>() / spread)
+        let points: Option<Vec<_>> = points.iter().map(|(x, s)| Some((*x, *s.values.get(repeat)?))).collect();
+        mtl_stats::growth::exponent(&points?)
     };
     let (_, first) = &points[0];
     let values: BTreeMap<u32, f64> = first.values.keys().filter_map(|r| Some((*r, fit(r)?))).collect();

@@ -68,7 +68,7 @@ impl Evidence<'_> {
     pub(super) fn methods(&self, place: &Place) -> Vec<String> {
         let mut methods: Vec<String> = Vec::new();
         for results in self.studies(place.study.as_deref()) {
-            if results.study.data.iter().any(|d| d.label == place.dataset) {
+            if results.study.data.iter().any(|d| d.is(&place.dataset)) {
                 let new = results.methods().into_iter().filter(|m| !methods.iter().any(|known| known == m));
                 methods.extend(new.map(str::to_owned).collect::<Vec<_>>());
             }
@@ -76,10 +76,10 @@ impl Evidence<'_> {
         methods
     }
 
-    /// The values of a hyperparameter that a method was scored with, each once.
+    /// The values of a hyperparameter that a method was scored with, or of an option of the data, each once.
     pub(super) fn values_of(&self, place: &Place, method: &str, parameter: &str) -> Vec<ParamValue> {
         let mut values: Vec<ParamValue> = Vec::new();
-        for value in self.studies(place.study.as_deref()).flat_map(|r| r.values_of(method, parameter)) {
+        for value in self.studies(place.study.as_deref()).flat_map(|r| r.values_of(&place.dataset, method, parameter)) {
             if !values.contains(&value) {
                 values.push(value);
             }
@@ -100,7 +100,7 @@ impl Evidence<'_> {
         let study = scope.study.as_deref();
         self.check_study(study)?;
         let datasets = named(scope.dataset.as_ref()).unwrap_or_else(|| {
-            let labels = self.studies(study).flat_map(|r| r.study.data.iter().map(|d| d.label.clone()));
+            let labels = self.studies(study).flat_map(|r| r.study.data.iter().map(|d| d.family.clone()));
             distinct(labels)
         });
         let metrics = named(scope.metric.as_ref()).unwrap_or_else(|| {

@@ -47,6 +47,9 @@ pub struct PointResult {
     /// Labels of the tasks, where the method gives any.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub memberships: BTreeMap<String, Vec<usize>>,
+    /// Where the solver's named series ended.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last: BTreeMap<String, f64>,
     /// Arrays kept beside the record: name -> content hash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub artifacts: BTreeMap<String, String>,

@@ -159,6 +159,7 @@ pub fn point(gamma: f64, metrics: &[(Metric, f64)]) -> PointResult {
         metrics: BTreeMap::from([(Part::Test, metrics.iter().map(|(m, v)| (*m, vec![*v])).collect())]),
         recovery: BTreeMap::new(),
         memberships: BTreeMap::new(),
+        last: BTreeMap::new(),
         artifacts: BTreeMap::new(),
     }
 }

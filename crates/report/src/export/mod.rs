@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use mtl_core::Metric;
 use mtl_core::split::Part;
-use mtl_experiments::cell::{Purpose, Selection};
+use mtl_experiments::cell::{Fold, Purpose, Selection};
 use mtl_experiments::store::{Outcome, PointResult, Record, Store};
 use serde::Serialize;
 
@@ -104,7 +104,7 @@ fn sheet(store: &Store, circumstances: bool) -> Sheet {
     // Readers want like beside like; the hash decides between records that differ in something else.
     records.sort_by_cached_key(|r| {
         let key = &r.key;
-        (key.data.clone(), key.method.clone(), key.purpose != Purpose::Tune, key.repeat, key.id())
+        (key.data.clone(), key.method.clone(), !key.purpose.tunes(), key.repeat, key.id())
     });
     let mut rows = Vec::new();
     for record in &records {
@@ -134,16 +134,17 @@ fn pairs<K: ToString, V: ToString>(pairs: impl IntoIterator<Item = (K, V)>) -> V
 fn of_record(record: &Record) -> Vec<Vec<Value>> {
     let key = &record.key;
     let (purpose, selection): (_, Option<&Selection>) = match &key.purpose {
-        Purpose::Tune => ("tune", None),
-        Purpose::Sweep => ("sweep", None),
-        Purpose::Score(selection) => ("score", selection.as_ref()),
+        Purpose::Tune => ("tune".to_owned(), None),
+        Purpose::Fold(Fold { fold, of }) => (format!("tune on fold {} of {of}", fold + 1), None),
+        Purpose::Sweep => ("sweep".to_owned(), None),
+        Purpose::Score(selection) => ("score".to_owned(), selection.as_ref()),
     };
     // Plain enumerations and numbers, which JSON always holds.
     let scaling = serde_json::to_string(&key.scaling).unwrap_or_default();
     let split = key.sampling.split;
     let head = vec![
         text(key.id()),
-        text(purpose),
+        text(&purpose),
         text(&key.data.name),
         pairs(&key.data.options),
         Value::Count(key.data_revision.into()),

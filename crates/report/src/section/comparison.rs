@@ -218,6 +218,12 @@ struct Pair {
     corrected: f64,
 }
 
+/// The paired comparisons of a study that shows none of the rest.
+pub fn paired(results: &Results) -> Option<Table> {
+    let pairs = pairs(results);
+    (!pairs.is_empty()).then(|| paired_table(results, &pairs))
+}
+
 fn pairs(results: &Results) -> Vec<Pair> {
     let study = &results.study;
     let mut pairs = Vec::new();

@@ -64,7 +64,7 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
     let scale = if low > 0.0 && high >= 100.0 * low { Scale::Log10 } else { Scale::Linear };
     let y = match quantity {
         Quantity::Metric(_) => Scale::Linear,
-        Quantity::Objective | Quantity::Iterations => Scale::Log10,
+        _ => Scale::Log10,
     };
     LinePanel {
         title: format!("{}, {}", shown(results, dataset), quantity.name()),

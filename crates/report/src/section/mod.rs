@@ -6,12 +6,14 @@ mod curves;
 mod data;
 mod description;
 mod evidence;
+mod families;
 mod findings;
 mod judged;
 mod recovery;
 mod sensitivity;
 mod significance;
 mod summary;
+mod traces;
 
 pub use claims::{Claims, claims};
 pub use data::notices;
@@ -70,6 +72,8 @@ pub fn study(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartE
             blocks.push(comparison::cells(results, &judge(results, source.paper)).folded());
         }
         Show::Curves(show) => blocks.extend(curves::blocks(results, show, source)?),
+        Show::Families(show) => blocks.extend(families::blocks(results, show, source)?),
+        Show::Traces(show) => blocks.extend(traces::blocks(results, show, source)?),
     }
     blocks.extend(evidence::blocks(results));
     Ok(blocks)

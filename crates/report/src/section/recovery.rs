@@ -2,34 +2,73 @@
 
 use mtl_core::{Metric, split::Part};
 use mtl_experiments::results::Results;
-use mtl_experiments::study::RecoveryMaps;
+use mtl_experiments::study::{Draw, RecoveryMaps};
+use ndarray::Array2;
 
 use super::{Source, shown, slug};
 use crate::chart::{ChartError, Heat, HeatPanel};
 use crate::document::{Block, number};
 
-/// One row of pictures a data set: truth, the method made for it, the proposed one.
+/// Pictures in a row of signs.
+const SIGN_PANELS: usize = 5;
+
+/// Pictures of weights, one row a data set: truth, the method made for it, the proposed one. Of signs: the true ones, then
+/// the difference that each method makes.
 pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
     let study = &results.study;
     let mut rows = Vec::new();
     for dataset in results.datasets() {
         let standard = maps.standard.get(dataset);
-        let methods = standard.into_iter().chain([&study.reference]);
-        let estimates: Vec<HeatPanel> =
-            methods.filter_map(|m| estimate(results, dataset, m, maps.repeat, source)).collect();
+        let methods: Vec<&String> = match standard {
+            Some(standard) => vec![standard, &study.reference],
+            None => study.methods.iter().map(|m| &m.label).collect(),
+        };
         let Some(truth) = truth(results, dataset, maps.repeat, source) else { continue };
-        rows.push((shown(results, dataset), [truth].into_iter().chain(estimates).collect()));
+        let estimates = methods.into_iter().filter_map(|m| estimate(results, dataset, m, maps.repeat, source));
+        match maps.draw {
+            Draw::Weights => rows.push((shown(results, dataset), [truth].into_iter().chain(estimates).collect())),
+            Draw::Signs => {
+                let panels: Vec<HeatPanel> = signs(truth, estimates).collect();
+                let name = shown(results, dataset);
+                rows.extend(panels.chunks(SIGN_PANELS).map(|row| (name.clone(), row.to_vec())));
+            }
+        }
     }
     if rows.is_empty() {
         return Ok(Vec::new());
     }
-    let caption = format!(
-        "{}: true and recovered weights of repeat {}, rows x tasks, one colour scale a row of pictures. The scale is the \
-         square root of the weight, so that what is not exactly zero shows.",
-        study.source,
-        maps.repeat + 1
-    );
-    Ok(vec![source.figure(&study.id, slug(&[&study.id, "weights"]), caption, &Heat { rows })?])
+    let (source_name, repeat) = (&study.source, maps.repeat + 1);
+    let (name, caption) = match maps.draw {
+        Draw::Weights => (
+            "weights",
+            format!(
+                "{source_name}: true and recovered weights of repeat {repeat}, rows x tasks, one colour scale a row of \
+                 pictures. The scale is the square root of the weight, so that what is not exactly zero shows."
+            ),
+        ),
+        Draw::Signs => (
+            "signs",
+            format!(
+                "{source_name}: true signs of repeat {repeat}, features x tasks, then the learned sign less the true one \
+                 for each method: white where the sign is right, red where it is too large, blue where it is too small."
+            ),
+        ),
+    };
+    Ok(vec![source.figure(&study.id, slug(&[&study.id, name]), caption, &Heat { rows })?])
+}
+
+/// The true signs, and how far each estimate is from them.
+fn signs(truth: HeatPanel, estimates: impl Iterator<Item = HeatPanel>) -> impl Iterator<Item = HeatPanel> {
+    let sign = |values: &Array2<f64>| values.mapv(|v| if v == 0.0 { 0.0 } else { v.signum() });
+    let of_truth = sign(&truth.values);
+    let first = HeatPanel { title: "true signs".into(), values: of_truth.clone(), ..truth };
+    let rest = estimates.map(move |panel| {
+        let values = sign(&panel.values) - &of_truth;
+        let right = values.iter().filter(|d| **d == 0.0).count();
+        let subtitle = format!("{right} of {} signs right", values.len());
+        HeatPanel { subtitle, values, ..panel }
+    });
+    std::iter::once(first).chain(rest)
 }
 
 fn truth(results: &Results, dataset: &str, repeat: u32, source: Source<'_>) -> Option<HeatPanel> {

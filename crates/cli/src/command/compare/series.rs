@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Metric, ScaleFit, Scaling};
+use mtl_core::{Metric, ScaleFit, Scaling, Units};
 use mtl_data::DatasetSpec;
 use mtl_experiments::cell::{Purpose, Sampling, Selection};
 use mtl_experiments::store::{Outcome, Record};
@@ -176,7 +176,7 @@ impl Origin {
     fn of(record: &Record, entry: &Entry) -> Option<Self> {
         let key = &record.key;
         let tuning = match &key.purpose {
-            Purpose::Tune | Purpose::Sweep => return None,
+            Purpose::Tune | Purpose::Fold(_) | Purpose::Sweep => return None,
             Purpose::Score(Some(selection)) => Tuning::Chosen(selection.clone()),
             Purpose::Score(None) => Tuning::Held(key.path.last().cloned().unwrap_or_default()),
         };
@@ -213,7 +213,7 @@ impl Protocol {
 
     /// The scaling in words.
     pub fn scaling(&self) -> String {
-        let Scaling { x, y, fit, rows } = self.scaling;
+        let Scaling { x, y, fit, rows, units } = self.scaling;
         let what = match (x, y) {
             (true, true) => "features and target standardised",
             (true, false) => "features standardised",
@@ -230,6 +230,11 @@ impl Protocol {
             mtl_core::RowScale::UnitL2 => ", samples scaled to unit length first",
             mtl_core::RowScale::MinMaxUnitL2 => ", features scaled to 0..1 and samples to unit length first",
         };
-        format!("{what}{by}{rows}")
+        let units = match units {
+            Units::Scaled => "",
+            Units::Original => ", judged in original units",
+            Units::OriginalWithoutMeans => ", judged in original units without the means",
+        };
+        format!("{what}{by}{rows}{units}")
     }
 }

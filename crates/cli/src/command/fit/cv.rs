@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow, bail};
 use mtl_core::{Metric, MultiTask, Seed, Split};
 use mtl_experiments::select;
-use mtl_experiments::study::{Select, Ties};
+use mtl_experiments::study::Select;
 use mtl_methods::{Entry, FitError, ParamSet, ParamValue};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -88,7 +88,7 @@ impl Plan {
         if let (true, Some(Err(reason))) = (candidates.is_empty(), scored.first()) {
             bail!("{} cannot be fitted to the rows of a fold: {reason}", entry.info.name);
         }
-        let rule = Select { metric: self.metric, ties: Ties::LargerPenalty };
+        let rule = Select { metric: self.metric, ..Select::default() };
         let best = select::best(&candidates, rule, &entry.params).ok_or_else(|| {
             anyhow!(
                 "no point of the grid has a finite {} in every fold; use fewer folds or --cv-metric MSE",
