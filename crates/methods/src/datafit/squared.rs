@@ -183,6 +183,11 @@ impl Squared {
         &self.statistics.moments.xty * &Array1::from(self.factors.clone())
     }
 
+    /// `c_t X_t'y_t` of one task.
+    pub fn correlations_of(&self, t: usize) -> Array1<f64> {
+        &self.statistics.moments.xty.column(t) * self.factors[t]
+    }
+
     /// `c_t X_t'X_t w_t` for every task, features x tasks.
     pub fn curvature_times(&self, w: &Array2<f64>) -> Array2<f64> {
         let moments = &self.statistics.moments;
