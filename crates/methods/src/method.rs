@@ -127,6 +127,8 @@ pub struct Fitted {
     pub memberships: BTreeMap<String, Vec<usize>>,
     /// Objective over the iterations.
     pub trace: Vec<f64>,
+    /// Other series over the iterations, such as residuals, by name.
+    pub traces: BTreeMap<String, Vec<f64>>,
 }
 
 /// Where a method belongs.

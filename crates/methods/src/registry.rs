@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, ssmtl_m};
+use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssmtl_m};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -19,6 +19,7 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         gengl::<ssmtl_m::SsmtlM>(),
         plain::<kmsv::Kmsv>(),
         plain::<gbdsp::Gbdsp>(),
+        plain::<srml::Srml>(),
     ]
 });
 

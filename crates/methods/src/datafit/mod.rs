@@ -1,7 +1,11 @@
 //! Losses, as functions of sufficient statistics where there are any.
 
 mod centred;
+mod logistic;
+mod scale;
 mod squared;
 
 pub use centred::Centred;
-pub use squared::{LossScale, Squared, Statistics};
+pub use logistic::{Logistic, LogisticPoint, TaskExpansion};
+pub use scale::LossScale;
+pub use squared::{Squared, Statistics};

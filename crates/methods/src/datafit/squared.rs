@@ -5,40 +5,9 @@ use std::sync::{Arc, OnceLock};
 use mtl_core::Moments;
 use mtl_core::moments::Gram;
 use ndarray::{Array1, Array2, Axis, concatenate};
-use serde::{Deserialize, Serialize};
 
+use super::LossScale;
 use crate::linalg::{NotFinite, Spectrum, axpy, symmetric_times};
-
-/// How the squared residuals of the tasks are weighted. Papers differ, and a penalty's strength means nothing
-/// without it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LossScale {
-    /// `1/2 sum_t ||y_t - X_t w_t||^2`.
-    #[default]
-    HalfSum,
-    /// `sum_t 1/(2 n_t) ||y_t - X_t w_t||^2`.
-    HalfMean,
-    /// `sum_t 1/(2 m n_t) ||y_t - X_t w_t||^2`.
-    MeanOverTasks,
-    /// `sum_t ||y_t - X_t w_t||^2`.
-    Sum,
-}
-
-impl LossScale {
-    /// The names, for parameter schemas.
-    pub const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
-
-    /// Factor on `1/2 ||y_t - X_t w_t||^2` for a task of `n` rows among `m` tasks.
-    fn factor(self, n: usize, m: usize) -> f64 {
-        match self {
-            Self::HalfSum => 1.0,
-            Self::HalfMean => 1.0 / n as f64,
-            Self::MeanOverTasks => 1.0 / (n * m) as f64,
-            Self::Sum => 2.0,
-        }
-    }
-}
 
 /// Moments of a training part with their decompositions, computed when first asked for and then shared by every fit
 /// on that part.
@@ -181,6 +150,11 @@ impl Squared {
     /// `c_t X_t'y_t`, features x tasks.
     pub fn correlations(&self) -> Array2<f64> {
         &self.statistics.moments.xty * &Array1::from(self.factors.clone())
+    }
+
+    /// `c_t X_t'y_t` of one task.
+    pub fn correlations_of(&self, t: usize) -> Array1<f64> {
+        &self.statistics.moments.xty.column(t) * self.factors[t]
     }
 
     /// `c_t X_t'X_t w_t` for every task, features x tasks.

@@ -186,7 +186,7 @@ pub(super) fn fit_path<M: GenGlMethod>(
             let components: Vec<_> = names.into_iter().zip(solution.components).collect();
             let memberships = M::memberships(&components);
             let Solution { value: objective, convergence, trace, .. } = solution;
-            Ok(Fitted { model, objective, convergence, components, memberships, trace })
+            Ok(Fitted { model, objective, convergence, components, memberships, trace, traces: BTreeMap::new() })
         })
         .collect()
 }

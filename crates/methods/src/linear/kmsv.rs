@@ -149,6 +149,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
                 components: vec![("W".into(), weights)],
                 memberships: Default::default(),
                 trace,
+                traces: Default::default(),
             });
         }
         basis = svd.leading(rank);

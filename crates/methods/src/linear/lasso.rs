@@ -117,5 +117,6 @@ fn with_linfa(problem: &Problem, point: &ParamSet) -> Result<Fitted, FitError> {
         components: vec![("W".into(), weights)],
         memberships: Default::default(),
         trace: vec![gap.value.total],
+        traces: Default::default(),
     })
 }

@@ -8,6 +8,7 @@ pub mod lasso;
 pub mod metag;
 pub mod ols;
 pub mod rmtfl;
+pub mod srml;
 pub mod ssmtl_m;
 
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};

@@ -69,5 +69,6 @@ fn fit(problem: &Problem, context: &Context) -> Result<Fitted, FitError> {
         components: vec![("W".into(), weights)],
         memberships: Default::default(),
         trace: vec![value],
+        traces: Default::default(),
     })
 }

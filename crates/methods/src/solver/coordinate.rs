@@ -32,10 +32,11 @@ pub fn coordinate_descent(
     let loss = objective.loss;
     let b = loss.correlations();
     let mut components = vec![start];
-    let mut tasks: Vec<Task<'_>> = (0..loss.n_tasks())
+    let mut tasks: Vec<TaskLasso<'_>> = (0..loss.n_tasks())
         .map(|t| {
             let column = |w: &Array2<f64>| w.column(t).to_vec();
-            Task::new(loss.gram(t), loss.factor(t), strength, column(&b), column(&components[0]))
+            let costs = Costs::symmetric(strength, loss.n_features());
+            TaskLasso::new(loss.gram(t), loss.factor(t), 0.0, costs, column(&b), column(&components[0]))
         })
         .collect();
     let mut trace = Vec::new();
@@ -77,40 +78,56 @@ enum Curvature<'a> {
     Root { columns: Array2<f64>, fitted: Vec<f64> },
 }
 
-/// One task's lasso.
-struct Task<'a> {
+/// What a unit of each weight costs, upwards of zero and downwards. An infinite cost forbids that side.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Costs {
+    pub(crate) up: Vec<f64>,
+    pub(crate) down: Vec<f64>,
+}
+
+impl Costs {
+    fn symmetric(strength: f64, p: usize) -> Self {
+        Self { up: vec![strength; p], down: vec![strength; p] }
+    }
+
+    /// What `w` costs as weight `j`.
+    pub(crate) fn of(&self, j: usize, w: f64) -> f64 {
+        if w == 0.0 { 0.0 } else { w * self.slope(j, w) }
+    }
+
+    /// The cost of a unit of weight `j` on the side on which `w` lies.
+    fn slope(&self, j: usize, w: f64) -> f64 {
+        if w > 0.0 { self.up[j] } else { -self.down[j] }
+    }
+}
+
+/// `c/2 w'X'Xw - b'w + ridge/2 ||w||^2 + sum_j up_j max(w_j, 0) + down_j max(-w_j, 0)`: one task's lasso, where the two
+/// signs of a weight may cost differently.
+pub(crate) struct TaskLasso<'a> {
     curvature: Curvature<'a>,
     factor: f64,
-    strength: f64,
+    ridge: f64,
+    pub(crate) costs: Costs,
     b: Vec<f64>,
+    /// Second derivatives along the coordinates, with the ridge.
     diagonal: Vec<f64>,
-    w: Vec<f64>,
+    pub(crate) w: Vec<f64>,
     /// `b - c X'X w`, where it is kept.
     slack: Vec<f64>,
 }
 
-impl<'a> Task<'a> {
-    fn new(gram: &'a Gram, factor: f64, strength: f64, b: Vec<f64>, w: Vec<f64>) -> Self {
-        let mut task = match gram {
-            Gram::Full(gram) => {
-                let diagonal = gram.diag().iter().map(|d| d * factor).collect();
-                Self { curvature: Curvature::Full(gram), factor, strength, b, diagonal, w, slack: Vec::new() }
-            }
+impl<'a> TaskLasso<'a> {
+    pub(crate) fn new(gram: &'a Gram, factor: f64, ridge: f64, costs: Costs, b: Vec<f64>, w: Vec<f64>) -> Self {
+        let (curvature, diagonal) = match gram {
+            Gram::Full(gram) => (Curvature::Full(gram), gram.diag().to_vec()),
             Gram::Root(x) => {
                 let columns = x.t().as_standard_layout().to_owned();
-                let diagonal = columns.rows().into_iter().map(|c| factor * c.dot(&c)).collect();
-                let fitted = x.dot(&Array1::from(w.clone())).to_vec();
-                Self {
-                    curvature: Curvature::Root { columns, fitted },
-                    factor,
-                    strength,
-                    b,
-                    diagonal,
-                    w,
-                    slack: Vec::new(),
-                }
+                let diagonal = columns.rows().into_iter().map(|c| c.dot(&c)).collect();
+                (Curvature::Root { columns, fitted: vec![0.0; x.nrows()] }, diagonal)
             }
         };
+        let diagonal = diagonal.into_iter().map(|d| factor * d + ridge).collect();
+        let mut task = Self { curvature, factor, ridge, costs, b, diagonal, w, slack: Vec::new() };
         task.refresh();
         task
     }
@@ -133,17 +150,25 @@ impl<'a> Task<'a> {
         }
     }
 
-    fn slack(&self, j: usize) -> f64 {
-        match &self.curvature {
+    /// The negative derivative of the smooth part.
+    pub(crate) fn slack(&self, j: usize) -> f64 {
+        let slack = match &self.curvature {
             Curvature::Full(_) => self.slack[j],
             Curvature::Root { columns, fitted } => {
                 let explained: f64 = columns.row(j).iter().zip(fitted).map(|(x, f)| x * f).sum();
                 self.b[j] - self.factor * explained
             }
-        }
+        };
+        slack - self.ridge * self.w[j]
     }
 
-    fn set(&mut self, j: usize, value: f64) {
+    /// The second derivative of the smooth part along a coordinate.
+    pub(crate) fn curvature(&self, j: usize) -> f64 {
+        self.diagonal[j]
+    }
+
+    /// Moves a coordinate.
+    pub(crate) fn set(&mut self, j: usize, value: f64) {
         let change = value - self.w[j];
         if change == 0.0 {
             return;
@@ -167,7 +192,7 @@ impl<'a> Task<'a> {
         let curvature = self.diagonal[j];
         if curvature > 0.0 {
             let target = self.slack(j) + curvature * self.w[j];
-            let shrunk = target - target.clamp(-self.strength, self.strength);
+            let shrunk = target - target.clamp(-self.costs.down[j], self.costs.up[j]);
             self.set(j, shrunk / curvature);
         }
     }
@@ -176,7 +201,8 @@ impl<'a> Task<'a> {
         (0..self.w.len()).filter(|&j| self.w[j] != 0.0).collect()
     }
 
-    fn round(&mut self) {
+    /// Sweeps over all coordinates and the active ones, then Newton steps until the signs hold.
+    pub(crate) fn round(&mut self) {
         self.refresh();
         for j in 0..self.w.len() {
             self.update(j);
@@ -200,9 +226,9 @@ impl<'a> Task<'a> {
             return true;
         }
         let mut direction: Array1<f64> =
-            active.iter().map(|&j| self.slack(j) - self.strength * self.w[j].signum()).collect();
+            active.iter().map(|&j| self.slack(j) - self.costs.slope(j, self.w[j])).collect();
         let mut curvature = self.among(&active);
-        let ridge = RIDGE * curvature.diag().mean().unwrap_or(0.0);
+        let ridge = self.ridge + RIDGE * curvature.diag().mean().unwrap_or(0.0);
         curvature.diag_mut().mapv_inplace(|d| d + ridge);
         let Some(factor) = Cholesky::of(&curvature) else { return true };
         factor.solve(&mut direction);
@@ -210,7 +236,9 @@ impl<'a> Task<'a> {
         let mut blocking = None;
         for (&j, d) in active.iter().zip(&direction) {
             let limit = -self.w[j] / d;
-            if limit > 0.0 && limit < step {
+            // A weight that costs nothing on either side may cross zero.
+            let kink = self.costs.up[j] + self.costs.down[j] > 0.0;
+            if kink && limit > 0.0 && limit < step {
                 step = limit;
                 blocking = Some(j);
             }

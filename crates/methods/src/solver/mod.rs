@@ -3,6 +3,7 @@
 mod admm;
 mod cascade;
 mod certificate;
+pub mod chain;
 mod coordinate;
 mod fista;
 mod resolvent;
@@ -117,6 +118,9 @@ pub enum ResidualKind {
     RelativeGradient,
     /// Sum of the singular values that are to vanish: how far the weights are from the rank asked for.
     SmallSingularValues,
+    /// Largest violation of a coordinate's optimality condition, relative to the largest gradient at zero: 0 at points
+    /// that no coordinate can leave downhill.
+    Stationarity,
     /// Reported by another library.
     External,
 }
@@ -129,6 +133,7 @@ impl ResidualKind {
             Self::RelativeObjectiveChange => "relative-objective-change",
             Self::RelativeGradient => "relative-gradient",
             Self::SmallSingularValues => "small-singular-values",
+            Self::Stationarity => "stationarity",
             Self::External => "external",
         }
     }

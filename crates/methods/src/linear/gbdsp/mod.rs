@@ -120,5 +120,6 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         components: vec![("W".into(), weights)],
         memberships,
         trace: end.trace,
+        traces: Default::default(),
     })
 }

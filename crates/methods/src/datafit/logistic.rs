@@ -1,0 +1,440 @@
+//! The logistic loss of linear models for labels -1 and +1.
+
+use std::sync::Arc;
+
+use mtl_core::moments::Gram;
+use mtl_core::{Moments, MultiTask, Task};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
+
+use super::{LossScale, Statistics};
+use crate::linalg::NotFinite;
+use crate::method::FitError;
+
+/// Least curvature of a row in a quadratic model, so that rows far on their own side do not make it degenerate.
+const FLAT: f64 = 1e-9;
+
+/// Largest distance of an intercept from where every row is on one side: `exp(-40)` is nothing beside 1.
+const SATURATED: f64 = 40.0;
+
+/// Newton steps, or bisections where those leave the bracket, towards an intercept; some 5 are used.
+const INTERCEPT_STEPS: usize = 100;
+
+/// `L(W) = sum_t c_t sum_i log(1 + exp(-y_ti x_ti'w_t))` with the factors `c_t` of a [`LossScale`].
+///
+/// With intercepts, `x_ti'w_t + b_t` takes the place of `x_ti'w_t` and `L(W)` is the least over all `b`: every evaluation
+/// finds the best intercepts, one equation a task. The loss then remains a function of the weights alone, as convex and
+/// as smooth, and its dual points satisfy what unpenalised intercepts ask of them.
+#[derive(Debug, Clone)]
+pub struct Logistic<'a> {
+    data: &'a MultiTask,
+    factors: Vec<f64>,
+    intercept: bool,
+    /// Tasks with the same inputs.
+    groups: Vec<Vec<usize>>,
+}
+
+/// The loss at some weights, with its derivatives.
+#[derive(Debug, Clone)]
+pub struct LogisticPoint {
+    /// The loss.
+    pub value: f64,
+    /// Its gradient, features x tasks.
+    pub gradient: Array2<f64>,
+    /// The best intercepts; zeros where the model has none.
+    pub intercepts: Array1<f64>,
+    /// `x_ti'w_t + b_t`, one vector a task.
+    predictors: Vec<Array1<f64>>,
+}
+
+/// Value, gradient and Hessian of one task's loss.
+#[derive(Debug, Clone)]
+pub struct TaskExpansion {
+    /// The loss.
+    pub value: f64,
+    /// Its gradient.
+    pub gradient: Array1<f64>,
+    /// Its Hessian, `p x p`.
+    pub hessian: Array2<f64>,
+    /// The best intercept; zero where the model has none.
+    pub intercept: f64,
+}
+
+impl<'a> Logistic<'a> {
+    /// The loss on the given rows.
+    ///
+    /// # Errors
+    /// If a label is neither -1 nor +1.
+    pub fn new(data: &'a MultiTask, scale: LossScale, intercept: bool) -> Result<Self, FitError> {
+        let m = data.n_tasks();
+        for task in &data.tasks {
+            if let Some(label) = task.y.iter().find(|y| y.abs() != 1.0) {
+                let message = format!("task `{}`: a binary label is -1 or +1, not {label}", task.name);
+                return Err(FitError::NotApplicable(message));
+            }
+        }
+        let first = data.distinct_inputs();
+        let groups = (0..m).filter(|&t| first[t] == t).map(|t| (t..m).filter(|&s| first[s] == t).collect()).collect();
+        let factors = data.tasks.iter().map(|task| scale.factor(task.n(), m)).collect();
+        Ok(Self { data, factors, intercept, groups })
+    }
+
+    /// Number of features `p`.
+    pub fn n_features(&self) -> usize {
+        self.data.n_features()
+    }
+
+    /// Number of tasks `m`.
+    pub fn n_tasks(&self) -> usize {
+        self.data.n_tasks()
+    }
+
+    /// `c_t`, the factor of task `t`.
+    pub fn factor(&self, t: usize) -> f64 {
+        self.factors[t]
+    }
+
+    /// A bound on the largest eigenvalue of the Hessian, `max_t c_t/4 lambda_max(X_t'X_t)`, from the statistics of the
+    /// same rows: the raw ones, or with intercepts the centred ones.
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn lipschitz(&self, statistics: &Statistics) -> Result<f64, NotFinite> {
+        let each = statistics.spectra()?.iter().zip(&self.factors);
+        Ok(each.map(|(spectrum, c)| c / 4.0 * spectrum.largest()).fold(0.0, f64::max))
+    }
+
+    /// Value, gradient and best intercepts at `w`. Tasks with the same inputs share two matrix products.
+    pub fn at(&self, w: &Array2<f64>) -> LogisticPoint {
+        let m = self.n_tasks();
+        let mut point = LogisticPoint {
+            value: 0.0,
+            gradient: Array2::zeros(w.raw_dim()),
+            intercepts: Array1::zeros(m),
+            predictors: vec![Array1::zeros(0); m],
+        };
+        for tasks in &self.groups {
+            let x = &*self.data.tasks[tasks[0]].x;
+            let mut slopes = x.dot(&w.select(Axis(1), tasks));
+            for (mut column, &t) in slopes.columns_mut().into_iter().zip(tasks) {
+                let (y, c) = (&self.data.tasks[t].y, self.factors[t]);
+                let (b, predictor) = self.with_intercept(t, column.to_owned());
+                point.intercepts[t] = b;
+                let mut loss = 0.0;
+                Zip::from(&mut column).and(y).and(&predictor).for_each(|slope, &y, &f| {
+                    loss += softplus(-y * f);
+                    *slope = -c * y * sigmoid(-y * f);
+                });
+                point.value += c * loss;
+                point.predictors[t] = predictor;
+            }
+            let gradients = x.t().dot(&slopes);
+            for (column, &t) in gradients.columns().into_iter().zip(tasks) {
+                point.gradient.column_mut(t).assign(&column);
+            }
+        }
+        point
+    }
+
+    /// Loss at `w`.
+    pub fn value(&self, w: &Array2<f64>) -> f64 {
+        self.groups
+            .iter()
+            .map(|tasks| {
+                let predictors = self.data.tasks[tasks[0]].x.dot(&w.select(Axis(1), tasks));
+                let each = predictors.columns().into_iter().zip(tasks);
+                each.map(|(column, &t)| self.loss_of(t, &self.with_intercept(t, column.to_owned()).1)).sum::<f64>()
+            })
+            .sum()
+    }
+
+    /// Loss of task `t` at `w`.
+    pub fn task_value(&self, t: usize, w: ArrayView1<'_, f64>) -> f64 {
+        self.loss_of(t, &self.with_intercept(t, self.data.tasks[t].x.dot(&w)).1)
+    }
+
+    /// Loss of task `t` at `w` with its derivatives, for Newton steps.
+    pub fn expand(&self, t: usize, w: ArrayView1<'_, f64>) -> TaskExpansion {
+        let Task { x, y, .. } = &self.data.tasks[t];
+        let c = self.factors[t];
+        let (intercept, predictor) = self.with_intercept(t, x.dot(&w));
+        let slopes = Zip::from(y).and(&predictor).map_collect(|&y, &f| -c * y * sigmoid(-y * f));
+        let curvature = predictor.mapv(|f| c * sigmoid(f) * sigmoid(-f));
+        let root = self.weighted(x, &curvature);
+        TaskExpansion {
+            value: self.loss_of(t, &predictor),
+            gradient: x.t().dot(&slopes),
+            hessian: root.t().dot(&root),
+            intercept,
+        }
+    }
+
+    /// The loss near a point as a squared loss: least squares of the working responses `f + y s/d` with weights `c d`,
+    /// where `s` is the probability of the wrong label and `d = s (1 - s)` (iteratively reweighted least squares). It
+    /// has the gradient and, up to a floor on `d`, the Hessian of the logistic loss, and differs by a constant.
+    pub fn local(&self, point: &LogisticPoint) -> Statistics {
+        let mut moments = Moments {
+            n: vec![1; self.n_tasks()],
+            gram: Vec::with_capacity(self.n_tasks()),
+            xty: Array2::zeros(point.gradient.raw_dim()),
+            yty: Array1::zeros(self.n_tasks()),
+        };
+        for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
+            let c = self.factors[t];
+            let curvature = f.mapv(|f| (sigmoid(f) * sigmoid(-f)).max(FLAT));
+            let mut response =
+                Zip::from(y).and(f).and(&curvature).map_collect(|&y, &f, &d| f + y * sigmoid(-y * f) / d);
+            let weights = curvature * c;
+            if self.intercept {
+                let mean = response.dot(&weights) / weights.sum();
+                response -= mean;
+            }
+            let root = self.weighted(x, &weights);
+            let response = response * weights.mapv(f64::sqrt);
+            moments.xty.column_mut(t).assign(&root.t().dot(&response));
+            moments.yty[t] = response.dot(&response);
+            moments.gram.push(Arc::new(Gram::of(&root)));
+        }
+        Statistics::new(moments)
+    }
+
+    /// What the duality gap has of this loss at the dual point that belongs to `scale` times the gradient, `scale <= 1`:
+    ///
+    /// `L(W) + L*(scale grad L(W)) - scale <W, grad L(W)> = sum_t c_t sum_i KL(scale s_ti, s_ti)`
+    ///
+    /// with the probabilities `s` of the wrong label and the relative entropy of two coins. It needs no difference of
+    /// large numbers.
+    pub fn divergence(&self, point: &LogisticPoint, scale: f64) -> f64 {
+        if scale >= 1.0 {
+            return 0.0;
+        }
+        let log = scale.ln();
+        let of_task = |t: usize, y: &Array1<f64>| {
+            let each = y.iter().zip(&point.predictors[t]).map(|(y, f)| {
+                let (wrong, right) = (sigmoid(-y * f), sigmoid(y * f));
+                let scaled = scale * wrong;
+                // 0 log 0 = 0: without scale the first coin never shows its wrong side.
+                let first = if scaled > 0.0 { scaled * log } else { 0.0 };
+                first + (1.0 - scaled) * ln_ratio(wrong * (1.0 - scale), right, -y * f)
+            });
+            self.factors[t] * each.sum::<f64>()
+        };
+        self.data.tasks.iter().enumerate().map(|(t, task)| of_task(t, &task.y)).sum()
+    }
+
+    /// Rows times the square roots of their weights, without the part that intercepts explain.
+    fn weighted(&self, x: &Array2<f64>, weights: &Array1<f64>) -> Array2<f64> {
+        let roots = weights.mapv(f64::sqrt).insert_axis(Axis(1));
+        if self.intercept {
+            let mean = weights.dot(x) / weights.sum();
+            return (x - &mean) * &roots;
+        }
+        x * &roots
+    }
+
+    fn loss_of(&self, t: usize, predictor: &Array1<f64>) -> f64 {
+        let losses = self.data.tasks[t].y.iter().zip(predictor).map(|(y, f)| softplus(-y * f));
+        self.factors[t] * losses.sum::<f64>()
+    }
+
+    /// The best intercept for `x_ti'w_t` and the predictors with it: the root of `sum_i sigma(f_i + b) - #{y_i = 1}`,
+    /// which rises in `b`. With labels of one kind only it is infinite, and the end of the bracket stands for it.
+    fn with_intercept(&self, t: usize, mut predictor: Array1<f64>) -> (f64, Array1<f64>) {
+        if !self.intercept {
+            return (0.0, predictor);
+        }
+        let positive = self.data.tasks[t].y.iter().filter(|y| **y > 0.0).count() as f64;
+        let (least, most) =
+            predictor.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, m), &f| (l.min(f), m.max(f)));
+        let (mut low, mut high) = (-most - SATURATED, -least + SATURATED);
+        let mut b = if (low..=high).contains(&0.0) { 0.0 } else { f64::midpoint(low, high) };
+        for _ in 0..INTERCEPT_STEPS {
+            let (mut excess, mut slope) = (-positive, 0.0);
+            for f in &predictor {
+                let p = sigmoid(f + b);
+                excess += p;
+                slope += p * sigmoid(-f - b);
+            }
+            if excess > 0.0 {
+                high = b;
+            } else {
+                low = b;
+            }
+            let newton = b - excess / slope;
+            let next = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
+            let moved = (next - b).abs();
+            b = next;
+            if moved <= 4.0 * f64::EPSILON * b.abs().max(1.0) {
+                break;
+            }
+        }
+        predictor += b;
+        (b, predictor)
+    }
+}
+
+/// `log(1 + exp(v))`.
+fn softplus(v: f64) -> f64 {
+    v.max(0.0) + (-v.abs()).exp().ln_1p()
+}
+
+/// `1 / (1 + exp(-v))`.
+fn sigmoid(v: f64) -> f64 {
+    let e = (-v.abs()).exp();
+    if v >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
+}
+
+/// `log((b + a) / b)` for `a >= 0`, where `b = sigma(-logit)` may be too small to divide by.
+fn ln_ratio(a: f64, b: f64, logit: f64) -> f64 {
+    if b > f64::MIN_POSITIVE { (a / b).ln_1p() } else { (a + b).ln() + softplus(logit) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::Spectrum;
+    use mtl_core::Target;
+    use ndarray::array;
+
+    fn data() -> MultiTask {
+        let shared = Arc::new(array![[1.0, -2.0], [0.5, 1.0], [-1.0, 0.3], [2.0, 2.0], [0.1, -0.4]]);
+        let task = |name: &str, x: &Arc<Array2<f64>>, y| Task { name: name.into(), x: Arc::clone(x), y };
+        let own = Arc::new(array![[1.0, 0.0], [2.0, -1.0], [-3.0, 1.0]]);
+        MultiTask::new(
+            vec!["a".into(), "b".into()],
+            Target::Binary,
+            vec![
+                task("first", &shared, array![1.0, -1.0, 1.0, 1.0, -1.0]),
+                task("own", &own, array![1.0, 1.0, -1.0]),
+                task("second", &shared, array![-1.0, -1.0, 1.0, -1.0, -1.0]),
+            ],
+        )
+        .unwrap()
+    }
+
+    /// From the formula, with given intercepts.
+    fn direct(data: &MultiTask, w: &Array2<f64>, b: &Array1<f64>, scale: LossScale) -> f64 {
+        let of_task = |t: usize, task: &Task| {
+            let losses = task
+                .x
+                .dot(&w.column(t))
+                .iter()
+                .zip(&task.y)
+                .map(|(f, y)| (1.0 + (-y * (f + b[t])).exp()).ln())
+                .sum::<f64>();
+            scale.factor(task.n(), data.n_tasks()) * losses
+        };
+        data.tasks.iter().enumerate().map(|(t, task)| of_task(t, task)).sum()
+    }
+
+    const SCALES: [LossScale; 4] = [LossScale::HalfSum, LossScale::HalfMean, LossScale::MeanOverTasks, LossScale::Sum];
+
+    #[test]
+    fn derivatives_are_those_of_the_value() {
+        let data = data();
+        let w = array![[0.3, -1.0, 0.2], [2.0, 0.4, -0.7]];
+        for (scale, intercept) in SCALES.into_iter().flat_map(|s| [(s, false), (s, true)]) {
+            let loss = Logistic::new(&data, scale, intercept).unwrap();
+            let point = loss.at(&w);
+            assert!((point.value - direct(&data, &w, &point.intercepts, scale)).abs() < 1e-12);
+            assert!((point.value - loss.value(&w)).abs() < 1e-12);
+            assert!(intercept || point.intercepts == array![0.0, 0.0, 0.0]);
+            let local = loss.local(&point);
+            for t in 0..3 {
+                let expansion = loss.expand(t, w.column(t));
+                assert!((&expansion.gradient - &point.gradient.column(t)).iter().all(|d| d.abs() < 1e-14));
+                assert_eq!(expansion.intercept, point.intercepts[t]);
+                let model = &expansion.hessian - &local.moments.gram[t].to_full();
+                assert!(model.iter().all(|d| d.abs() < 1e-12), "the local model has the Hessian");
+                let slope = expansion.hessian.dot(&w.column(t)) - local.moments.xty.column(t);
+                assert!((slope - &expansion.gradient).iter().all(|d| d.abs() < 1e-12), "and the gradient");
+                for j in 0..2 {
+                    let moved = |step: f64| {
+                        let mut w = w.column(t).to_owned();
+                        w[j] += step;
+                        w
+                    };
+                    let h = 1e-5;
+                    let values = loss.task_value(t, moved(h).view()) - loss.task_value(t, moved(-h).view());
+                    assert!((values / (2.0 * h) - expansion.gradient[j]).abs() < 1e-9);
+                    let gradients =
+                        loss.expand(t, moved(h).view()).gradient - loss.expand(t, moved(-h).view()).gradient;
+                    let difference = gradients / (2.0 * h) - expansion.hessian.column(j);
+                    assert!(difference.iter().all(|d| d.abs() < 1e-8));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_intercept_is_better_than_the_best() {
+        let data = data();
+        let w = array![[0.3, -1.0, 0.2], [2.0, 0.4, -0.7]];
+        let point = Logistic::new(&data, LossScale::HalfMean, true).unwrap().at(&w);
+        for t in 0..3 {
+            for step in [-1.0, -1e-3, 1e-3, 1.0] {
+                let mut b = point.intercepts.clone();
+                b[t] += step;
+                assert!(direct(&data, &w, &b, LossScale::HalfMean) > point.value);
+            }
+        }
+    }
+
+    #[test]
+    fn labels_of_one_kind_and_extreme_weights_are_harmless() {
+        let mut data = data();
+        data.tasks[1].y = array![1.0, 1.0, 1.0];
+        let loss = Logistic::new(&data, LossScale::HalfSum, true).unwrap();
+        for size in [0.0, 1.0, 1e3, 1e6] {
+            let w = Array2::from_elem((2, 3), size);
+            let point = loss.at(&w);
+            assert!(point.value.is_finite() && point.gradient.iter().all(|g| g.is_finite()));
+            assert!(loss.task_value(1, w.column(1)) < 1e-15);
+            assert!(loss.divergence(&point, 0.5).is_finite() && loss.divergence(&point, 0.0).is_finite());
+        }
+        data.tasks[0].y[1] = 0.0;
+        let error = Logistic::new(&data, LossScale::HalfSum, true).unwrap_err();
+        assert_eq!(error.to_string(), "task `first`: a binary label is -1 or +1, not 0");
+    }
+
+    #[test]
+    fn divergence_is_fenchels() {
+        let data = data();
+        let w = array![[0.3, -1.0, 0.2], [2.0, 0.4, -0.7]];
+        for intercept in [false, true] {
+            let loss = Logistic::new(&data, LossScale::HalfMean, intercept).unwrap();
+            let point = loss.at(&w);
+            for scale in [1.0, 0.999, 0.5, 0.0_f64] {
+                // L*(-Y) = -sum c H(s) at Y = c X'(y s).
+                let entropy =
+                    |s: f64| if s <= 0.0 || s >= 1.0 { 0.0 } else { -s * s.ln() - (1.0 - s) * (1.0 - s).ln() };
+                let mut conjugate = 0.0;
+                for (t, task) in data.tasks.iter().enumerate() {
+                    let f = task.x.dot(&w.column(t)) + point.intercepts[t];
+                    conjugate -= loss.factor(t)
+                        * f.iter().zip(&task.y).map(|(f, y)| entropy(scale * sigmoid(-y * f))).sum::<f64>();
+                }
+                let expected = point.value + conjugate - scale * (&w * &point.gradient).sum();
+                assert!((loss.divergence(&point, scale) - expected).abs() < 1e-12, "{scale} {intercept}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bound_on_the_curvature_holds() {
+        let data = data();
+        let centred = super::super::Centred::of(&data, || unreachable!("the data are not centred"));
+        for (intercept, statistics) in
+            [(false, Arc::new(Statistics::new(Moments::of(&data)))), (true, centred.statistics)]
+        {
+            let loss = Logistic::new(&data, LossScale::HalfSum, intercept).unwrap();
+            let bound = loss.lipschitz(&statistics).unwrap();
+            for size in [0.0, 0.1, 1.0] {
+                let w = array![[0.3, -1.0], [2.0, 0.4]] * size;
+                for t in 0..2 {
+                    let hessian = loss.expand(t, w.column(t)).hessian;
+                    assert!(Spectrum::of(&hessian).unwrap().largest() <= bound * (1.0 + 1e-12));
+                }
+            }
+        }
+    }
+}
