@@ -315,7 +315,7 @@ impl Methods {
             let entry =
                 mtl_methods::method(&file.method.value).map_err(|message| source.error(&file.method, message))?;
             let grid = Grid::parse(&file.params, &file.conditions, entry, &source)?;
-            let used = MethodUse { label: label.clone(), entry, grid, scaling: file.scaling, note: file.note };
+            let used = MethodUse { label: label.clone(), entry, grid, scaling: None, note: file.note };
             uses.insert(label, used);
         }
         Ok(Self { source, uses })
@@ -421,6 +421,9 @@ impl Study {
         for (label, conditions) in &file.conditions {
             let used = used(&mut uses, label, &source, &["where", label])?;
             used.grid = used.grid.clone().with(conditions, &source)?;
+        }
+        for (label, scaling) in &file.scaling {
+            used(&mut uses, label, &source, &["scaling", label])?.scaling = Some(*scaling);
         }
         known(&source, "method of this study", &file.reference, file.methods.iter().map(|m| m.value.as_str()))?;
         if let Some(table) = &file.published {

@@ -173,6 +173,8 @@ impl Runner<'_> {
             }
             if score {
                 point.memberships.clone_from(&fitted.memberships);
+                let last = fitted.traces.iter().filter_map(|(name, values)| Some((name.clone(), *values.last()?)));
+                point.last = last.collect();
                 point.artifacts = self.keep(fitted, &model, test)?;
             }
             points.push(point);
@@ -188,6 +190,12 @@ impl Runner<'_> {
         let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
         arrays.extend(model.weights().map(|w| ("weights".to_owned(), w)));
         arrays.extend(test.truth.as_ref().map(|truth| ("true-weights".to_owned(), &truth.weights)));
+        let column = |values: &[f64]| Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap_or_default();
+        let series = fitted.traces.iter().map(|(name, values)| (format!("trace-{name}"), column(values)));
+        // Series are for figures of iterations, to which the objective belongs where there are any.
+        let objective = (!fitted.traces.is_empty()).then(|| ("trace-objective".to_owned(), column(&fitted.trace)));
+        let series: Vec<_> = series.chain(objective).collect();
+        arrays.extend(series.iter().map(|(name, values)| (name.clone(), values)));
         if fitted.components.len() > 1 {
             arrays.extend(fitted.components.iter().map(|(name, w)| (format!("component-{name}"), w)));
         }

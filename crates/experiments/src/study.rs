@@ -39,6 +39,9 @@ pub struct StudyFile {
     /// Conditions that points of the grids have to meet beside those in `methods.yaml`: method label -> conditions.
     #[serde(default, rename = "where")]
     pub conditions: IndexMap<String, Vec<Spanned<String>>>,
+    /// Centring and scaling of single methods, where the paper treats them differently: method label -> scaling.
+    #[serde(default)]
+    pub scaling: IndexMap<String, Scaling>,
     /// Which points of a grid are scored.
     #[serde(default)]
     pub score: Score,
@@ -344,9 +347,6 @@ pub struct MethodFile {
     /// Conditions that points of the grid have to meet.
     #[serde(default, rename = "where")]
     pub conditions: Vec<Spanned<String>>,
-    /// Centring and scaling for this method alone, where the paper treats methods differently.
-    #[serde(default)]
-    pub scaling: Option<Scaling>,
     /// How our parameters relate to the paper's.
     #[serde(default)]
     pub note: Option<String>,

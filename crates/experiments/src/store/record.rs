@@ -76,7 +76,7 @@ impl PointResult {
         let Value { total, loss, penalty } = self.objective;
         let single = [total, loss, penalty, self.convergence.residual];
         let measures = self.metrics.values().flat_map(BTreeMap::values).flatten();
-        measures.chain(self.recovery.values()).chain(&single).all(|v| v.is_finite())
+        measures.chain(self.recovery.values()).chain(self.last.values()).chain(&single).all(|v| v.is_finite())
     }
 
     /// Mean over tasks of a measure of prediction, or a measure of recovery.
