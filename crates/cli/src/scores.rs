@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mtl_core::{Metric, MultiTask};
+use mtl_core::{Metric, MultiTask, Target};
 use mtl_methods::Model;
 use ndarray::Array1;
 use serde::Serialize;
@@ -16,57 +16,96 @@ pub struct TaskScores {
     pub name: String,
     /// Number of samples.
     pub n: usize,
-    /// Every measure that applies, in the order of listings.
-    pub metrics: Vec<(Metric, f64)>,
+    /// Every measure of a task, in the order of listings; `None` where these targets do not have it.
+    pub metrics: Vec<(Metric, Option<f64>)>,
 }
 
-impl TaskScores {
-    /// Judges predictions of one task.
-    pub fn of(name: &str, metrics: &[Metric], y: &Array1<f64>, predicted: &Array1<f64>) -> Self {
-        let measured = metrics.iter().filter_map(|&m| Some((m, m.of_task(y, predicted)?))).collect();
-        Self { name: name.to_owned(), n: y.len(), metrics: measured }
+/// Measures of a model.
+pub struct Scores {
+    /// Those of each task.
+    pub tasks: Vec<TaskScores>,
+    /// Those of all rows together, in the order of listings.
+    pub pooled: Vec<(Metric, f64)>,
+}
+
+impl Scores {
+    /// Judges predictions: name, targets and predictions of each task.
+    pub fn of(target: Target, tasks: &[(&str, Array1<f64>, Array1<f64>)]) -> Self {
+        let (pooled, of_task): (Vec<_>, Vec<_>) =
+            Metric::of_predictions(target).into_iter().partition(|metric| metric.is_pooled());
+        let pairs: Vec<_> = tasks.iter().map(|(_, y, predicted)| (y, predicted)).collect();
+        let judge = |(name, y, predicted): &(&str, Array1<f64>, Array1<f64>)| TaskScores {
+            name: (*name).to_owned(),
+            n: y.len(),
+            metrics: of_task.iter().map(|&m| (m, m.of_task(y, predicted))).collect(),
+        };
+        Self {
+            tasks: tasks.iter().map(judge).collect(),
+            pooled: pooled.into_iter().filter_map(|m| Some((m, m.of_pool(&pairs)?))).collect(),
+        }
+    }
+
+    /// Judges a model on data.
+    pub fn of_model(model: &Model, data: &MultiTask) -> Self {
+        let tasks = data.tasks.iter().enumerate();
+        let tasks: Vec<_> =
+            tasks.map(|(t, task)| (task.name.as_str(), task.y.clone(), model.predict(t, &task.x))).collect();
+        Self::of(data.target, &tasks)
+    }
+
+    /// The measure over all tasks: its mean over those that have it, each with the same weight, or the pooled one.
+    pub fn overall(&self, metric: Metric) -> Option<f64> {
+        if let Some((_, value)) = self.pooled.iter().find(|(m, _)| *m == metric) {
+            return Some(*value);
+        }
+        let values = self.tasks.iter().flat_map(|task| &task.metrics).filter(|(m, _)| *m == metric);
+        let values: Vec<f64> = values.filter_map(|(_, value)| *value).collect();
+        (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    }
+
+    /// One line a task, with the tasks' labels where there are any, and one for the means. A measure that no task has is
+    /// left out.
+    pub fn table(&self, labels: &BTreeMap<String, Vec<usize>>) -> Table {
+        let metrics = self.tasks.iter().take(1).flat_map(|task| &task.metrics).map(|(metric, _)| *metric);
+        let metrics: Vec<(Metric, f64)> = metrics.filter_map(|m| Some((m, self.overall(m)?))).collect();
+        let names = metrics.iter().map(|(metric, _)| metric.name()).chain(labels.keys().map(String::as_str));
+        let columns = ["n"].into_iter().chain(names).map(|name| (name, Column::Right));
+        let mut table = Table::new([("task", Column::Left)].into_iter().chain(columns));
+        for (t, task) in self.tasks.iter().enumerate() {
+            let shown = task.metrics.iter().filter(|(m, _)| metrics.iter().any(|(shown, _)| shown == m));
+            let values = shown.map(|(_, value)| value.map(number).unwrap_or_default());
+            let labels = labels.values().map(|labels| labels[t].to_string());
+            table.row([task.name.clone(), task.n.to_string()].into_iter().chain(values).chain(labels));
+        }
+        if self.tasks.len() > 1 {
+            let means = metrics.iter().map(|(_, mean)| number(*mean));
+            table.row(["(mean)".to_owned(), String::new()].into_iter().chain(means));
+        }
+        table
     }
 }
 
-/// Judges a model on every task.
-pub fn scores(model: &Model, data: &MultiTask) -> Vec<TaskScores> {
-    let metrics = Metric::of_predictions(data.target);
-    let tasks = data.tasks.iter().enumerate();
-    tasks.map(|(t, task)| TaskScores::of(&task.name, &metrics, &task.y, &model.predict(t, &task.x))).collect()
-}
-
-/// Means over tasks, each with the same weight.
-pub fn means(tasks: &[TaskScores]) -> Vec<(Metric, f64)> {
-    let Some(first) = tasks.first() else { return Vec::new() };
-    let mean = |i: usize| tasks.iter().map(|t| t.metrics[i].1).sum::<f64>() / tasks.len() as f64;
-    first.metrics.iter().enumerate().map(|(i, (metric, _))| (*metric, mean(i))).collect()
-}
-
-/// One line a task, with the tasks' labels where there are any, and one for the means.
-pub fn table(tasks: &[TaskScores], labels: &BTreeMap<String, Vec<usize>>) -> Table {
-    let metrics = tasks.iter().take(1).flat_map(|t| &t.metrics).map(|(metric, _)| metric.name());
-    let names = ["n"].into_iter().chain(metrics).chain(labels.keys().map(String::as_str));
-    let mut table = Table::new([("task", Column::Left)].into_iter().chain(names.map(|name| (name, Column::Right))));
-    for (t, task) in tasks.iter().enumerate() {
-        let labels = labels.values().map(|labels| labels[t].to_string());
-        let values = task.metrics.iter().map(|(_, value)| number(*value));
-        table.row([task.name.clone(), task.n.to_string()].into_iter().chain(values).chain(labels));
+/// `tasks`, and the pooled measures by their names as `pooled`, where there are any.
+impl Serialize for Scores {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("tasks", &self.tasks)?;
+        if !self.pooled.is_empty() {
+            let pooled: BTreeMap<&str, f64> = self.pooled.iter().map(|(m, value)| (m.name(), *value)).collect();
+            map.serialize_entry("pooled", &pooled)?;
+        }
+        map.end()
     }
-    if tasks.len() > 1 {
-        let values = means(tasks).into_iter().map(|(_, value)| number(value));
-        table.row(["(mean)".to_owned(), String::new()].into_iter().chain(values));
-    }
-    table
 }
 
-/// `name`, `n` and the measures by their names, side by side.
+/// `name`, `n` and the measures that the task has by their names, side by side.
 impl Serialize for TaskScores {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2 + self.metrics.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("name", &self.name)?;
         map.serialize_entry("n", &self.n)?;
-        for (metric, value) in &self.metrics {
-            map.serialize_entry(metric.name(), value)?;
+        for (metric, value) in self.metrics.iter().filter_map(|(metric, value)| Some((metric, (*value)?))) {
+            map.serialize_entry(metric.name(), &value)?;
         }
         map.end()
     }

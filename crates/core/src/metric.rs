@@ -1,5 +1,6 @@
 //! Measures of prediction and of recovered structure, by the names used in tables.
 
+use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::recovery;
 use crate::{Target, Truth};
 
-/// A measure. Prediction measures are computed per task and averaged with equal weight; recovery measures compare
-/// estimated weights with the parameters a synthetic data set was drawn from.
+/// A measure. Prediction measures are computed per task and averaged with equal weight, or, where the name says
+/// `pooled`, over the rows of all tasks together; recovery measures compare estimated weights with the parameters a
+/// synthetic data set was drawn from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "&'static str")]
 pub enum Metric {
@@ -24,12 +26,28 @@ pub enum Metric {
     Mse,
     /// Explained variance, `1 - var(y - yhat) / var(y)`.
     Ev,
+    /// Mean squared difference of `ln(1 + y)` and `ln(1 + yhat)`, for tasks whose targets are all above -1. A
+    /// prediction counts as at least `-1 + 1e-6`: one below -1 has no logarithm.
+    Msle,
+    /// Mean absolute error over the rows of all tasks together.
+    MaePooled,
+    /// Mean squared error over the rows of all tasks together.
+    MsePooled,
+    /// Mean of `|log(1 + y) - log(1 + yhat)|^2` with complex logarithms over the rows of all tasks together:
+    /// `(ln|1 + y| - ln|1 + yhat|)^2`, and `pi^2` more where `1 + y` and `1 + yhat` differ in sign. `|1 + y|` counts as
+    /// at least `1e-300`. It is what Octave and MATLAB compute of negative numbers, and is ruled by rows near -1.
+    MslePooled,
     /// Share of labels whose sign the score has; a score of zero counts as negative.
     Accuracy,
     /// Area under the ROC curve of the scores; ties count half, one class alone gives 0.5.
     Auc,
+    /// Area under the ROC curve of the predicted labels, which is the mean of sensitivity and specificity; one class
+    /// alone gives 0.5, as for [`Metric::Auc`].
+    AucHard,
     /// `||What - W||_F / ||W||_F`.
     RelativeError,
+    /// Share of weights with the sign of the true ones; zero has a sign of its own.
+    SignAccuracy,
     /// F1 score of the non-zero entries.
     SupportF1,
     /// Share of the true shared rows among the equally many rows of largest norm.
@@ -48,6 +66,8 @@ pub enum Metric {
 enum Kind {
     /// From targets and predictions of one task.
     Prediction(fn(&Array1<f64>, &Array1<f64>) -> f64),
+    /// Mean over the rows of all tasks, from target and prediction of one row.
+    Pooled(fn(f64, f64) -> f64),
     /// From estimated weights.
     Recovery(fn(&Array2<f64>, &Truth) -> Option<f64>),
 }
@@ -57,15 +77,21 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 20] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
         Self::Mse,
         Self::Ev,
+        Self::Msle,
+        Self::MaePooled,
+        Self::MsePooled,
+        Self::MslePooled,
         Self::Accuracy,
         Self::Auc,
+        Self::AucHard,
         Self::RelativeError,
+        Self::SignAccuracy,
         Self::SupportF1,
         Self::RowRecall,
         Self::ClusterPurity,
@@ -82,9 +108,15 @@ impl Metric {
             Self::Mae => "MAE",
             Self::Mse => "MSE",
             Self::Ev => "EV",
+            Self::Msle => "MSLE",
+            Self::MaePooled => "MAE-pooled",
+            Self::MsePooled => "MSE-pooled",
+            Self::MslePooled => "MSLE-pooled",
             Self::Accuracy => "accuracy",
             Self::Auc => "AUC",
+            Self::AucHard => "AUC-hard",
             Self::RelativeError => "relative-error",
+            Self::SignAccuracy => "sign-accuracy",
             Self::SupportF1 => "support-F1",
             Self::RowRecall => "row-recall",
             Self::ClusterPurity => "cluster-purity",
@@ -96,14 +128,30 @@ impl Metric {
 
     /// Whether larger values are better.
     pub fn higher_is_better(self) -> bool {
-        !matches!(self, Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::RelativeError)
+        match self {
+            Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::Msle => false,
+            Self::MaePooled | Self::MsePooled | Self::MslePooled | Self::RelativeError => false,
+            Self::Ev | Self::Accuracy | Self::Auc | Self::AucHard => true,
+            Self::SignAccuracy | Self::SupportF1 | Self::RowRecall => true,
+            Self::ClusterPurity | Self::ClusterAri | Self::Silhouette | Self::OutlierRecall => true,
+        }
     }
 
     /// The metrics that predictions of such targets are judged by.
     pub fn of_predictions(target: Target) -> Vec<Self> {
         match target {
-            Target::Regression => vec![Self::NMse, Self::NMseCentred, Self::Mae, Self::Mse, Self::Ev],
-            Target::Binary => vec![Self::Accuracy, Self::Auc],
+            Target::Regression => vec![
+                Self::NMse,
+                Self::NMseCentred,
+                Self::Mae,
+                Self::Mse,
+                Self::Ev,
+                Self::Msle,
+                Self::MaePooled,
+                Self::MsePooled,
+                Self::MslePooled,
+            ],
+            Target::Binary => vec![Self::Accuracy, Self::Auc, Self::AucHard],
         }
     }
 
@@ -114,7 +162,12 @@ impl Metric {
 
     /// Whether the metric needs predictions only.
     pub fn is_prediction(self) -> bool {
-        matches!(self.kind(), Kind::Prediction(_))
+        matches!(self.kind(), Kind::Prediction(_) | Kind::Pooled(_))
+    }
+
+    /// Whether the metric is one number for all tasks together.
+    pub fn is_pooled(self) -> bool {
+        matches!(self.kind(), Kind::Pooled(_))
     }
 
     fn kind(self) -> Kind {
@@ -124,9 +177,15 @@ impl Metric {
             Self::Mae => Kind::Prediction(|y, f| (y - f).iter().map(|e| e.abs()).sum::<f64>() / y.len() as f64),
             Self::Mse => Kind::Prediction(|y, f| squares(&(y - f)) / y.len() as f64),
             Self::Ev => Kind::Prediction(|y, f| 1.0 - ratio(variance(&(y - f)), variance(y))),
+            Self::Msle => Kind::Prediction(msle),
+            Self::MaePooled => Kind::Pooled(|y, f| (y - f).abs()),
+            Self::MsePooled => Kind::Pooled(|y, f| (y - f).powi(2)),
+            Self::MslePooled => Kind::Pooled(complex_log_error),
             Self::Accuracy => Kind::Prediction(accuracy),
             Self::Auc => Kind::Prediction(auc),
+            Self::AucHard => Kind::Prediction(|y, f| auc(y, &f.mapv(|s| if s > 0.0 { 1.0 } else { -1.0 }))),
             Self::RelativeError => Kind::Recovery(|w, t| Some(recovery::relative_error(w, t))),
+            Self::SignAccuracy => Kind::Recovery(|w, t| Some(recovery::sign_accuracy(w, t))),
             Self::SupportF1 => Kind::Recovery(|w, t| Some(recovery::support_f1(w, t))),
             Self::RowRecall => Kind::Recovery(recovery::row_recall),
             Self::ClusterPurity => Kind::Recovery(|w, t| Some(recovery::purity(&recovery::clusters(w, t)?, &t.groups))),
@@ -138,11 +197,30 @@ impl Metric {
         }
     }
 
-    /// The metric of one task's predictions; `None` for a recovery metric.
+    /// The metric of one task's predictions; `None` for a pooled or a recovery metric, and where the targets have no
+    /// logarithm that it needs.
     pub fn of_task(self, y: &Array1<f64>, predicted: &Array1<f64>) -> Option<f64> {
         match self.kind() {
+            Kind::Prediction(_) if self == Self::Msle && y.iter().any(|&y| y <= -1.0) => None,
             Kind::Prediction(f) => Some(f(y, predicted)),
-            Kind::Recovery(_) => None,
+            Kind::Pooled(_) | Kind::Recovery(_) => None,
+        }
+    }
+
+    /// The metric of targets and predictions of all tasks, a pair a task; `None` for a metric that is not pooled, and
+    /// without any row.
+    pub fn of_pool(self, tasks: &[(&Array1<f64>, &Array1<f64>)]) -> Option<f64> {
+        let Kind::Pooled(error) = self.kind() else { return None };
+        let rows: usize = tasks.iter().map(|(y, _)| y.len()).sum();
+        let pairs = tasks.iter().flat_map(|(y, f)| y.iter().zip(f.iter()));
+        (rows > 0).then(|| pairs.map(|(&y, &f)| error(y, f)).sum::<f64>() / rows as f64)
+    }
+
+    /// What there is of the metric: one value for each task that has one, or the one value of a pooled metric.
+    pub fn values(self, tasks: &[(&Array1<f64>, &Array1<f64>)]) -> Vec<f64> {
+        match self.kind() {
+            Kind::Pooled(_) => self.of_pool(tasks).into_iter().collect(),
+            _ => tasks.iter().filter_map(|(y, f)| self.of_task(y, f)).collect(),
         }
     }
 
@@ -150,7 +228,7 @@ impl Metric {
     /// structure.
     pub fn of_weights(self, weights: &Array2<f64>, truth: &Truth) -> Option<f64> {
         match self.kind() {
-            Kind::Prediction(_) => None,
+            Kind::Prediction(_) | Kind::Pooled(_) => None,
             Kind::Recovery(f) => f(weights, truth),
         }
     }
@@ -163,6 +241,20 @@ fn ratio(a: f64, b: f64) -> f64 {
 
 fn squares(v: &Array1<f64>) -> f64 {
     v.dot(v)
+}
+
+fn msle(y: &Array1<f64>, predicted: &Array1<f64>) -> f64 {
+    const FLOOR: f64 = 1e-6;
+    let error = |y: f64, f: f64| (y.ln_1p() - (1.0 + f).max(FLOOR).ln()).powi(2);
+    y.iter().zip(predicted).map(|(&y, &f)| error(y, f)).sum::<f64>() / y.len() as f64
+}
+
+/// `|log(1 + y) - log(1 + f)|^2`. The logarithm of a negative number has the imaginary part pi.
+fn complex_log_error(y: f64, f: f64) -> f64 {
+    const FLOOR: f64 = 1e-300;
+    let modulus = |v: f64| (1.0 + v).abs().max(FLOOR).ln();
+    let turn = if (1.0 + y < 0.0) == (1.0 + f < 0.0) { 0.0 } else { PI };
+    (modulus(y) - modulus(f)).powi(2) + turn.powi(2)
 }
 
 fn accuracy(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
@@ -267,6 +359,62 @@ mod tests {
         // Positive-negative pairs: 3 won by 0.9; 0.4 wins one, ties one, loses one.
         assert!((Metric::Auc.of_task(&y, &scores).unwrap() - 4.5 / 6.0).abs() < 1e-12);
         assert_eq!(Metric::Auc.of_task(&y, &y), Some(1.0));
+    }
+
+    #[test]
+    fn pooled_metrics_weigh_rows_and_not_tasks() {
+        let (y, f) = ([array![1.0, 2.0, 3.0], array![10.0]], [array![1.0, 1.0, 1.0], array![6.0]]);
+        let tasks = [(&y[0], &f[0]), (&y[1], &f[1])];
+        assert_eq!(Metric::MsePooled.of_pool(&tasks), Some((0.0 + 1.0 + 4.0 + 16.0) / 4.0));
+        assert_eq!(Metric::MaePooled.values(&tasks), [(0.0 + 1.0 + 2.0 + 4.0) / 4.0]);
+        assert_eq!(Metric::Mse.values(&tasks), [5.0 / 3.0, 16.0]);
+        assert_eq!((Metric::Mse.of_pool(&tasks), Metric::MsePooled.of_task(&y[0], &f[0])), (None, None));
+        assert_eq!(Metric::MsePooled.of_pool(&[]), None);
+        assert_eq!(Metric::ALL.into_iter().filter(|m| m.is_pooled()).count(), 3);
+    }
+
+    #[test]
+    fn pooled_logarithms_are_complex() {
+        // The principal logarithm of a real number, as Octave takes it: real and imaginary part.
+        let log = |v: f64| [v.abs().ln(), 0.0_f64.atan2(v)];
+        let values = [-7.5, -1.25, -1.0 - 1e-9, -0.5, 0.0, 3.0, 1e6];
+        let (mut y, mut f, mut sum) = (Vec::new(), Vec::new(), 0.0);
+        for (a, b) in values.iter().flat_map(|a| values.iter().map(move |b| (a, b))) {
+            let ([re, im], [re_b, im_b]) = (log(1.0 + a), log(1.0 + b));
+            sum += (re - re_b).powi(2) + (im - im_b).powi(2);
+            y.push(*a);
+            f.push(*b);
+        }
+        let expected = sum / y.len() as f64;
+        let value = Metric::MslePooled.of_pool(&[(&y.into(), &f.into())]).unwrap();
+        assert!((value / expected - 1.0).abs() < 1e-14, "{value} is not {expected}");
+        let at_the_pole = Metric::MslePooled.of_pool(&[(&array![-1.0, 0.0], &array![0.0, -1.0])]).unwrap();
+        assert!((at_the_pole / 1e-300_f64.ln().powi(2) - 1.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn logarithmic_errors_of_a_task_need_targets_above_minus_one() {
+        let msle = |y: Array1<f64>, f: Array1<f64>| Metric::Msle.of_task(&y, &f);
+        let value = msle(array![0.0, 1.0], array![1.0, 3.0]).unwrap();
+        assert!((value - 2.0_f64.ln().powi(2)).abs() < 1e-15);
+        assert_eq!(msle(array![0.0, -1.0], array![1.0, 3.0]), None);
+        // Where all are above -1 the two forms agree; a prediction below -1 stays finite.
+        let (y, f) = (array![-0.5, 4.0, 0.25], array![2.0, -0.75, 9.0]);
+        let pooled = Metric::MslePooled.of_pool(&[(&y, &f)]).unwrap();
+        assert!((msle(y, f).unwrap() - pooled).abs() < 1e-14);
+        assert_eq!(msle(array![0.0], array![-1e9]), msle(array![0.0], array![-1.0]));
+        assert!((msle(array![0.0], array![-1.0]).unwrap() - 1e-6_f64.ln().powi(2)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_auc_of_labels_is_balanced_accuracy() {
+        let y = array![1.0, 1.0, 1.0, -1.0, -1.0, -1.0, -1.0, -1.0];
+        let scores = array![2.0, 0.1, -3.0, 0.5, -0.5, -1.0, 0.0, -9.0];
+        // Two of three positives and four of five negatives; a score of zero is a negative label.
+        let expected = (2.0 / 3.0 + 4.0 / 5.0) / 2.0;
+        assert!((Metric::AucHard.of_task(&y, &scores).unwrap() - expected).abs() < 1e-15);
+        assert_eq!(Metric::AucHard.of_task(&array![1.0, 1.0], &array![1.0, -1.0]), Some(0.5));
+        assert!(Metric::AucHard.higher_is_better());
     }
 
     #[test]

@@ -15,6 +15,13 @@ pub fn relative_error(estimate: &Array2<f64>, truth: &Truth) -> f64 {
     norm(&(estimate - &truth.weights)) / norm(&truth.weights)
 }
 
+/// Share of entries whose sign is that of the true entry; the sign of zero is zero.
+pub fn sign_accuracy(estimate: &Array2<f64>, truth: &Truth) -> f64 {
+    let sign = |v: f64| if v == 0.0 { 0.0 } else { v.signum() };
+    let pairs = estimate.iter().zip(&truth.weights);
+    pairs.filter(|(e, t)| sign(**e) == sign(**t)).count() as f64 / estimate.len() as f64
+}
+
 /// F1 score of the entries larger than [`ZERO`] times the largest, against the true non-zero entries.
 pub fn support_f1(estimate: &Array2<f64>, truth: &Truth) -> f64 {
     let largest = estimate.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
@@ -225,6 +232,7 @@ mod tests {
         let mut truth = truth();
         assert_eq!(relative_error(&truth.weights, &truth), 0.0);
         assert_eq!(support_f1(&truth.weights, &truth), 1.0);
+        assert_eq!(sign_accuracy(&truth.weights, &truth), 1.0);
         assert_eq!(row_recall(&truth.weights, &truth), Some(1.0));
         assert_eq!(outlier_recall(&truth.weights, &truth), Some(1.0));
         truth.weights[[2, 3]] = 0.0;
@@ -266,6 +274,16 @@ mod tests {
         let null = Array2::zeros((3, 4));
         assert_eq!(relative_error(&null, &truth()), 1.0);
         assert_eq!(support_f1(&null, &truth()), 0.0);
+    }
+
+    #[test]
+    fn zero_has_a_sign_of_its_own() {
+        assert_eq!(sign_accuracy(&Array2::zeros((3, 4)), &truth()), 7.0 / 12.0);
+        let mut tiny = truth().weights * 1e-12;
+        tiny[[0, 0]] *= -1.0;
+        tiny[[1, 2]] = -0.0;
+        tiny[[1, 3]] = 1e-9;
+        assert_eq!(sign_accuracy(&tiny, &truth()), 10.0 / 12.0);
     }
 
     #[test]

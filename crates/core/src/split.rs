@@ -105,6 +105,55 @@ impl Split {
         })
     }
 
+    /// The split that repeat `repeat` (from 0) uses of those the data come with: they are taken in turn. Of the rows
+    /// that train, the fraction `valid` of each task is drawn for validation instead; tasks with the same inputs and
+    /// the same rows draw once.
+    pub fn official(data: &MultiTask, repeat: usize, valid: f64, seed: &Seed) -> Result<Self, String> {
+        let splits = data.official.as_deref().filter(|splits| !splits.is_empty());
+        let splits = splits.ok_or("the data come with no official splits")?;
+        let mut split = splits[repeat % splits.len()].clone();
+        if valid == 0.0 {
+            return Ok(split);
+        }
+        let fractions = Fractions { train: 1.0 - valid, valid, test: 0.0 };
+        let first = data.distinct_inputs();
+        let given = split.train.clone();
+        for (t, task) in data.tasks.iter().enumerate() {
+            let before = (0..t).find(|&s| first[s] == first[t] && given[s] == given[t]);
+            (split.train[t], split.valid[t]) = match before {
+                Some(s) => (Arc::clone(&split.train[s]), Arc::clone(&split.valid[s])),
+                None => {
+                    let mut order = given[t].to_vec();
+                    order.shuffle(&mut seed.stream(&format!("task {t}")).rng());
+                    let sizes = fractions.sizes(order.len()).map_err(|e| format!("task `{}`: {e}", task.name))?;
+                    let (train, valid) = order.split_at(sizes[0]);
+                    (sorted(train), sorted(valid))
+                }
+            };
+        }
+        Ok(split)
+    }
+
+    /// Whether every task of the data has its rows in at most one part each.
+    pub(crate) fn check(&self, data: &MultiTask) -> Result<(), String> {
+        for (part, rows) in [("train", &self.train), ("valid", &self.valid), ("test", &self.test)] {
+            if rows.len() != data.n_tasks() {
+                return Err(format!("{} tasks in part `{part}`, expected {}", rows.len(), data.n_tasks()));
+            }
+        }
+        for (t, task) in data.tasks.iter().enumerate() {
+            let mut seen = vec![false; task.n()];
+            for &row in [&self.train[t], &self.valid[t], &self.test[t]].into_iter().flat_map(|rows| rows.iter()) {
+                match seen.get_mut(row) {
+                    None => return Err(format!("task `{}`: row {} of {}", task.name, row + 1, task.n())),
+                    Some(true) => return Err(format!("task `{}`: row {} is there twice", task.name, row + 1)),
+                    Some(place) => *place = true,
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn per_task(
         data: &MultiTask,
         mut draw: impl FnMut(usize, usize) -> Result<Vec<Arc<[usize]>>, String>,
@@ -207,6 +256,55 @@ mod tests {
             }
             prop_assert!(seen.iter().all(|&c| c == 1));
         }
+    }
+
+    /// Two tasks of ten rows and two splits.
+    fn with_official() -> MultiTask {
+        let split = |train: &[usize], test: &[usize]| {
+            let rows = |rows: &[usize]| vec![Arc::from(rows); 2];
+            Split { train: rows(train), valid: rows(&[]), test: rows(test) }
+        };
+        let splits = vec![split(&[0, 1, 2, 3, 4, 5, 6, 7], &[8, 9]), split(&[1, 3, 5, 7, 9, 0], &[2, 4, 6, 8])];
+        data(&[10, 10]).with_official(splits).unwrap()
+    }
+
+    #[test]
+    fn official_splits_are_taken_in_turn() {
+        let data = with_official();
+        let official = |repeat, valid| Split::official(&data, repeat, valid, &Seed::of(&repeat)).unwrap();
+        assert_eq!((official(0, 0.0), official(1, 0.0)), (official(2, 0.0), official(3, 0.0)));
+        assert_eq!(official(1, 0.0).test[1].to_vec(), [2, 4, 6, 8]);
+        let drawn = official(0, 0.25);
+        assert_eq!(drawn.test, official(0, 0.0).test);
+        assert_eq!((drawn.train[0].len(), drawn.valid[0].len()), (6, 2));
+        let mut both = [drawn.train[1].to_vec(), drawn.valid[1].to_vec()].concat();
+        both.sort_unstable();
+        assert_eq!(both, (0..8).collect::<Vec<_>>());
+        assert_ne!(drawn.train[0], drawn.train[1], "tasks with inputs of their own draw for themselves");
+    }
+
+    #[test]
+    fn official_splits_stay_with_the_whole_data() {
+        let data = with_official();
+        assert!(data.map(|_, x| x * 2.0, |_, y| y.clone()).official.is_some());
+        let part = data.select(&Split::official(&data, 0, 0.0, &Seed::of(&1)).unwrap().train);
+        assert!(part.official.is_none());
+        assert!(Split::official(&part, 0, 0.0, &Seed::of(&1)).unwrap_err().contains("no official splits"));
+    }
+
+    #[test]
+    fn official_splits_must_fit_the_data() {
+        let fails = |splits: Vec<Split>| data(&[3]).with_official(splits).unwrap_err().to_string();
+        let split = |train: &[usize], test: &[usize]| Split {
+            train: vec![train.into()],
+            valid: vec![Vec::new().into()],
+            test: vec![test.into()],
+        };
+        assert_eq!(fails(vec![]), "official split 0: there is no split");
+        assert_eq!(fails(vec![split(&[0], &[1]), split(&[0], &[3])]), "official split 2: task `0`: row 4 of 3");
+        assert_eq!(fails(vec![split(&[0, 1], &[1])]), "official split 1: task `0`: row 2 is there twice");
+        let none = Split { train: vec![], valid: vec![], test: vec![] };
+        assert_eq!(fails(vec![none]), "official split 1: 0 tasks in part `train`, expected 1");
     }
 
     #[test]

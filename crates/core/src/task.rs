@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::Split;
+
 /// What is wrong with a set of tasks, in words a user can act on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum DataError {
@@ -30,6 +32,14 @@ pub enum DataError {
         column: String,
         /// The value found.
         value: f64,
+    },
+    /// A split that comes with the data does not fit them.
+    #[error("official split {number}: {detail}")]
+    Split {
+        /// Its number, counted from 1.
+        number: usize,
+        /// What was found and what was expected.
+        detail: String,
     },
 }
 
@@ -85,6 +95,8 @@ pub struct MultiTask {
     pub tasks: Vec<Task>,
     /// The true parameters, for synthetic data.
     pub truth: Option<Arc<Truth>>,
+    /// The splits that the data are distributed with, if any.
+    pub official: Option<Arc<[Split]>>,
 }
 
 impl MultiTask {
@@ -118,7 +130,7 @@ impl MultiTask {
                 });
             }
         }
-        Ok(Self { features: features.into(), target, tasks, truth: None })
+        Ok(Self { features: features.into(), target, tasks, truth: None, official: None })
     }
 
     /// Attaches the parameters the data was drawn from.
@@ -126,6 +138,21 @@ impl MultiTask {
     pub fn with_truth(mut self, truth: Truth) -> Self {
         self.truth = Some(Arc::new(truth));
         self
+    }
+
+    /// Attaches the splits that the data are distributed with.
+    ///
+    /// # Errors
+    /// If there is none, or one names another number of tasks, a row that is not there, or a row twice.
+    pub fn with_official(mut self, splits: Vec<Split>) -> Result<Self, DataError> {
+        if splits.is_empty() {
+            return Err(DataError::Split { number: 0, detail: "there is no split".into() });
+        }
+        for (number, split) in (1..).zip(&splits) {
+            split.check(&self).map_err(|detail| DataError::Split { number, detail })?;
+        }
+        self.official = Some(splits.into());
+        Ok(self)
     }
 
     /// Number of features `p`.
@@ -184,7 +211,8 @@ impl MultiTask {
         Self { tasks, ..self.clone() }
     }
 
-    /// The given rows of each task. Tasks that share inputs and are given the same row list share the result.
+    /// The given rows of each task. Tasks that share inputs and are given the same row list share the result. Official
+    /// splits stay behind: their row numbers are those of the whole.
     #[must_use]
     pub fn select(&self, rows: &[Arc<[usize]>]) -> Self {
         let first: Vec<usize> = (0..self.n_tasks())
@@ -198,7 +226,7 @@ impl MultiTask {
                 if first[t] < t { Arc::clone(&tasks[first[t]].x) } else { Arc::new(task.x.select(Axis(0), &rows[t])) };
             tasks.push(Task { name: task.name.clone(), x, y: task.y.select(Axis(0), &rows[t]) });
         }
-        Self { tasks, ..self.clone() }
+        Self { tasks, official: None, ..self.clone() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::{Catalog, UnknownDataset};
+use crate::catalog::{Catalog, OptionEntry, UnknownDataset, Values};
 use crate::suggest::{did_you_mean, listed};
 
 /// A data set and its options. Two spellings of one variant are equal once they are [canonical](Self::canonical).
@@ -14,7 +14,7 @@ use crate::suggest::{did_you_mean, listed};
 pub struct DatasetSpec {
     /// Name in the catalog.
     pub name: String,
-    /// Options and their choices; what is left out takes its default.
+    /// Options and their choices, numbers as text; what is left out takes its default.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
 }
@@ -51,6 +51,18 @@ pub enum SpecError {
         /// The choices there are.
         valid: Vec<String>,
     },
+    /// The option takes other numbers.
+    #[error("data set `{dataset}`, option `{option}`: found `{choice}`, expected {range}")]
+    OutOfRange {
+        /// The data set.
+        dataset: String,
+        /// The option.
+        option: String,
+        /// What was asked for.
+        choice: String,
+        /// What can be asked for.
+        range: String,
+    },
 }
 
 impl DatasetSpec {
@@ -77,19 +89,23 @@ impl DatasetSpec {
                     valid: entry.options.keys().cloned().collect(),
                 });
             };
-            if !known.choices.contains(choice) {
-                return Err(SpecError::UnknownChoice {
-                    dataset: self.name.clone(),
-                    option: option.clone(),
-                    choice: choice.clone(),
-                    valid: known.choices.clone(),
-                });
+            if known.values.canonical(choice).is_none() {
+                return Err(self.refused(option, choice, &known.values));
             }
         }
-        let chosen = |(option, known): (&String, &crate::catalog::OptionEntry)| {
-            (option.clone(), self.options.get(option).unwrap_or(&known.default).clone())
+        let chosen = |(option, known): (&String, &OptionEntry)| {
+            let asked = self.options.get(option).and_then(|choice| known.values.canonical(choice));
+            (option.clone(), asked.unwrap_or_else(|| known.default.clone()))
         };
         Ok(Self { name: self.name.clone(), options: entry.options.iter().map(chosen).collect() })
+    }
+
+    fn refused(&self, option: &str, choice: &str, values: &Values) -> SpecError {
+        let (dataset, option, choice) = (self.name.clone(), option.to_owned(), choice.to_owned());
+        match values {
+            Values::Choices(valid) => SpecError::UnknownChoice { dataset, option, choice, valid: valid.clone() },
+            range => SpecError::OutOfRange { dataset, option, choice, range: range.to_string() },
+        }
     }
 }
 
@@ -121,6 +137,11 @@ mod tests {
         assert_ne!(short, canonical(&DatasetSpec::new("parkinsons").with("target", "motor")).unwrap());
         assert_eq!(short.to_string(), "parkinsons (features=voice, target=total)");
         assert_eq!(canonical(&DatasetSpec::new("sarcos")).unwrap().to_string(), "sarcos");
+        let noise = |text: &str| canonical(&DatasetSpec::new("synthetic-srml").with("noise", text)).unwrap();
+        assert_eq!(
+            (noise("1e-4"), noise("1e-1")),
+            (noise("0.00010"), canonical(&DatasetSpec::new("synthetic-srml")).unwrap())
+        );
     }
 
     #[test]
@@ -138,6 +159,10 @@ mod tests {
         assert_eq!(
             message(DatasetSpec::new("sarcos").with("target", "motor")),
             "data set `sarcos` has no option `target`\noptions: none"
+        );
+        assert_eq!(
+            message(DatasetSpec::new("synthetic-srml").with("samples", "1.5")),
+            "data set `synthetic-srml`, option `samples`: found `1.5`, expected a whole number from 2 to 100000"
         );
         assert!(message(DatasetSpec::new("sarco")).contains("did you mean `sarcos`?"));
     }

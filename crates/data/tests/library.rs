@@ -186,6 +186,61 @@ fn isolet_groups_are_tasks() {
     assert_eq!(library.files(&DatasetSpec::new("isolet")).unwrap().len(), 5);
 }
 
+/// A NumPy file of bytes or of numbers.
+fn npy(descr: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    [b"\x93NUMPY\x01\x00" as &[u8], &length, header.as_bytes(), data].concat()
+}
+
+#[test]
+fn features_that_somebody_made_are_read() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library = library(cache.path(), mirror.path(), Catalog::embedded());
+    let spec = DatasetSpec::new("celeba");
+    let Err(LoadError::Unavailable(error)) = library.load(&spec, &seed()) else { panic!("nobody has made them yet") };
+    assert!(
+        error.in_one_line().starts_with("no copy of `celeba_x.npy`, which cannot be downloaded: take the images of")
+    );
+
+    let inputs: Vec<u8> = (0..6_u8).flat_map(|v| f32::from(v).to_le_bytes()).collect();
+    put(mirror.path(), "celeba/celeba_x.npy.gz", gzip(npy("<f4", "(3, 2)", &inputs)));
+    let labels: Vec<u8> = (0..120).map(|cell| u8::from(cell / 40 == 1 || cell == 0)).collect();
+    put(mirror.path(), "celeba/celeba_y.npy", npy("|u1", "(3, 40)", &labels));
+    let data = library.load(&spec, &seed()).unwrap();
+    assert_eq!((data.n_tasks(), data.target, data.shares_inputs()), (40, mtl_core::Target::Binary, true));
+    assert_eq!(*data.tasks[39].x, array![[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]);
+    assert_eq!((data.tasks[0].y.to_vec(), data.tasks[39].y.to_vec()), (vec![1.0, 1.0, -1.0], vec![-1.0, 1.0, -1.0]));
+    assert!(library.files(&spec).unwrap().iter().all(|file| file.checksum == Trust::Pinned));
+    assert_eq!(data.task_names()[39], "attribute 40");
+
+    put(mirror.path(), "coco/coco_x.npy", npy("<f4", "(3, 2)", &inputs));
+    put(mirror.path(), "coco/coco_y.npy", npy("|u1", "(3, 40)", &labels));
+    let error = library.load(&DatasetSpec::new("coco"), &seed()).unwrap_err();
+    assert!(error.to_string().contains("found 40 columns of labels, expected 80"), "{error}");
+}
+
+/// A table of the right shape made by somebody else passes by its values, and no other.
+#[test]
+fn tables_put_together_by_hand_are_known_by_their_values() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let catalog = |sum: f64| {
+        let file = "  files:\n  - name: parkinsons_updrs.data\n    format: csv\n    by_hand: write it\n";
+        let sums: Vec<String> = (0..22).map(|c| (if c == 0 { sum } else { 0.0 }).to_string()).collect();
+        let print =
+            format!("    fingerprint: {{rows: 2, columns: 22, missing: 0, column_sums: [{}]}}\n", sums.join(", "));
+        let sha256 = format!("    sha256: {}\n", sha256("other bytes"));
+        Arc::new(Catalog::parse(&[entry("parkinsons"), file.into(), sha256, print].concat()).unwrap())
+    };
+    let zeros = vec!["0"; 21].join(",");
+    put(mirror.path(), "parkinsons/parkinsons_updrs.data", format!("{HEADER}\n1,{zeros}\n2,{zeros}\n"));
+    let error = library(cache.path(), mirror.path(), catalog(4.0)).load(&DatasetSpec::new("parkinsons"), &seed());
+    assert!(matches!(&error, Err(LoadError::Broken(e)) if e.to_string().contains("other data: column 1")), "{error:?}");
+    let right = library(cache.path(), mirror.path(), catalog(3.0));
+    right.load(&DatasetSpec::new("parkinsons"), &seed()).unwrap();
+    assert_eq!(right.files(&DatasetSpec::new("parkinsons")).unwrap()[0].checksum, Trust::Pinned);
+}
+
 #[test]
 fn a_variant_is_read_once_however_it_is_spelled_and_whoever_asks() {
     let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());

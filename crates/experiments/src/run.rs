@@ -207,12 +207,13 @@ impl Runner<'_> {
     }
 }
 
-/// Every measure of prediction, one value a task.
+/// Every measure of prediction that the targets allow: one value a task, or one in all for a pooled one.
 pub fn measures(model: &Model, part: &MultiTask) -> BTreeMap<Metric, Vec<f64>> {
     let predictions: Vec<Array1<f64>> =
         part.tasks.iter().enumerate().map(|(t, task)| model.predict(t, &task.x)).collect();
-    let each = |m: Metric| part.tasks.iter().zip(&predictions).filter_map(|(task, f)| m.of_task(&task.y, f)).collect();
-    Metric::of_predictions(part.target).into_iter().map(|m| (m, each(m))).collect()
+    let pairs: Vec<_> = part.tasks.iter().zip(&predictions).map(|(task, f)| (&task.y, f)).collect();
+    let all = Metric::of_predictions(part.target).into_iter().map(|m| (m, m.values(&pairs)));
+    all.filter(|(_, values)| !values.is_empty()).collect()
 }
 
 /// Architecture and the vector extensions that decide which kernels run.

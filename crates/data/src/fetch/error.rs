@@ -35,7 +35,7 @@ pub enum FetchError {
         valid: Vec<String>,
     },
     /// No place gave the file.
-    #[error("{}", not_obtained(dataset, file, tried))]
+    #[error("{}", not_obtained(dataset, file, tried, by_hand.as_deref()))]
     NotObtained {
         /// The data set.
         dataset: String,
@@ -43,6 +43,8 @@ pub enum FetchError {
         file: String,
         /// Every place that was looked at, in order.
         tried: Vec<Attempt>,
+        /// How to make the file, if no address has it.
+        by_hand: Option<String>,
     },
     /// The cache folder cannot be written.
     #[error(
@@ -86,6 +88,9 @@ impl FetchError {
     /// The error in one line, without places on the user's own machine: for reports.
     pub fn in_one_line(&self) -> String {
         match self {
+            Self::NotObtained { file, by_hand: Some(how), .. } => {
+                format!("no copy of `{file}`, which cannot be downloaded: {how}")
+            }
             Self::NotObtained { file, tried, .. } => {
                 let public = tried.iter().filter(|a| a.place.starts_with("http"));
                 let attempts: Vec<_> = public.map(|a| format!("{}: {}", a.place, a.reason)).collect();
@@ -96,17 +101,17 @@ impl FetchError {
     }
 }
 
-fn not_obtained(dataset: &str, file: &str, tried: &[Attempt]) -> String {
-    let mut text = format!("no copy of `{file}` for data set `{dataset}`\nlooked in");
+fn not_obtained(dataset: &str, file: &str, tried: &[Attempt], by_hand: Option<&str>) -> String {
+    let how = by_hand.map(|how| format!(", which cannot be downloaded: {how}")).unwrap_or_default();
+    let mut text = format!("no copy of `{file}` for data set `{dataset}`{how}\nlooked in");
     for Attempt { place, reason, .. } in tried {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {place}\n    {reason}");
     }
-    let _ = write!(
-        text,
-        "\nto fetch it:            mtl datasets fetch {dataset}\n\
-         from a folder or URL:   mtl datasets fetch {dataset} --mirror DIR"
-    );
+    if by_hand.is_none() {
+        let _ = write!(text, "\nto fetch it:            mtl datasets fetch {dataset}");
+    }
+    let _ = write!(text, "\nfrom a folder or URL:   mtl datasets fetch {dataset} --mirror DIR");
     text
 }
 
@@ -120,7 +125,7 @@ mod tests {
             Attempt { place: "cache /c/a/f".into(), reason: "not there".into(), damaged: false },
             Attempt { place: "https://a.org/f".into(), reason: "HTTP 404 Not Found".into(), damaged: false },
         ];
-        let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried };
+        let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried, by_hand: None };
         assert_eq!(error.in_one_line(), "no copy of `f` (https://a.org/f: HTTP 404 Not Found)");
         assert_eq!(
             error.to_string(),
@@ -128,5 +133,22 @@ mod tests {
              HTTP 404 Not Found\nto fetch it:            mtl datasets fetch a\n\
              from a folder or URL:   mtl datasets fetch a --mirror DIR"
         );
+    }
+
+    #[test]
+    fn what_cannot_be_downloaded_says_how_to_make_it() {
+        let tried = vec![Attempt { place: "cache /c/a/f".into(), reason: "not there".into(), damaged: false }];
+        let by_hand = Some("draw it and save it as a/f in a mirror folder".into());
+        let error = FetchError::NotObtained { dataset: "a".into(), file: "f".into(), tried, by_hand };
+        let how = "which cannot be downloaded: draw it and save it as a/f in a mirror folder";
+        assert_eq!(error.in_one_line(), format!("no copy of `f`, {how}"));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "no copy of `f` for data set `a`, {how}\nlooked in\n  cache /c/a/f\n    not there\n\
+                 from a folder or URL:   mtl datasets fetch a --mirror DIR"
+            )
+        );
+        assert!(error.is_absence());
     }
 }

@@ -213,7 +213,8 @@ impl Fetcher {
                 return Ok(found);
             }
         }
-        Err(FetchError::NotObtained { dataset: dataset.into(), file: file.into(), tried })
+        let by_hand = listed.by_hand.clone();
+        Err(FetchError::NotObtained { dataset: dataset.into(), file: file.into(), tried, by_hand })
     }
 
     /// Whether anything but the cache will be asked. If not, the cache need not be writable.
@@ -237,15 +238,10 @@ impl Fetcher {
     }
 
     fn ask_mirror_url(&self, wanted: &Wanted<'_>, url: &str) -> Result<FetchedFile, Miss> {
-        let known = wanted.file.checksums();
-        let request = |url| Request {
-            url,
-            accept: None,
-            name: &wanted.file.name,
-            checked: !known.is_empty(),
-            network: &self.mirrors,
-        };
-        match self.download(wanted, &request(url), known.is_empty(), Origin::Mirror(url.into())) {
+        let may_pin = wanted.file.may_pin();
+        let request =
+            |url| Request { url, accept: None, name: &wanted.file.name, checked: !may_pin, network: &self.mirrors };
+        match self.download(wanted, &request(url), may_pin, Origin::Mirror(url.into())) {
             Err(Miss::NotThere(plain)) => {
                 let packed = format!("{url}.gz");
                 // The compressed bytes have no checksum of their own: no splicing.

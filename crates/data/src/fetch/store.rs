@@ -10,7 +10,7 @@ use super::checksum::{Checksum, Digests};
 use super::http::{Failure, discard};
 use super::pins::{Pin, Pins, PinsError};
 use super::{FetchError, FetchedFile, Origin, Trust};
-use crate::catalog::FileEntry;
+use crate::catalog::{FileEntry, ReadError};
 
 /// A place has no usable copy, or the cache itself is broken.
 pub(crate) enum Miss {
@@ -102,7 +102,7 @@ impl Store {
         if !wanted.path.is_file() {
             return Err(Miss::reason("not there"));
         }
-        let may_pin = wanted.file.checksums().is_empty();
+        let may_pin = wanted.file.may_pin();
         let checksum = self.judge(wanted, &wanted.path, may_pin, &Origin::Cache)?;
         Ok(FetchedFile { path: wanted.path.clone(), origin: Origin::Cache, checksum })
     }
@@ -129,11 +129,7 @@ impl Store {
         };
         copy().map_err(self.fatal(format!("copying {}", from.display())))?;
         let origin = Origin::Mirror(from.display().to_string());
-        if is_packed {
-            self.unpack(wanted, origin)
-        } else {
-            self.adopt(wanted, &part, wanted.file.checksums().is_empty(), origin)
-        }
+        if is_packed { self.unpack(wanted, origin) } else { self.adopt(wanted, &part, wanted.file.may_pin(), origin) }
     }
 
     /// Decompresses the packed part and takes it from there.
@@ -145,7 +141,7 @@ impl Store {
         let copied = io::copy(&mut input, &mut output).and_then(|_| output.sync_all());
         discard(&packed).map_err(self.fatal("removing a compressed download"))?;
         match copied {
-            Ok(()) => self.adopt(wanted, &part, wanted.file.checksums().is_empty(), origin),
+            Ok(()) => self.adopt(wanted, &part, wanted.file.may_pin(), origin),
             // The system's own errors are the disk's; the others come from the decoder.
             Err(e) if e.raw_os_error().is_some() => Err(self.fatal("decompressing a download")(e)),
             Err(e) => {
@@ -205,8 +201,11 @@ impl Store {
 
     /// Bytes that nobody has seen before must hold the values everybody has seen.
     fn check_values(&self, wanted: &Wanted<'_>, path: &Path) -> Result<(), String> {
-        let table = wanted.file.format.read(path, wanted.file.fingerprint.columns).map_err(|e| e.to_string())?;
-        wanted.file.fingerprint.verify(&table).map_err(|e| format!("other data: {e}"))
+        match wanted.file.read(path) {
+            Ok(_) => Ok(()),
+            Err(ReadError::Format(e)) => Err(e.to_string()),
+            Err(ReadError::Values(e)) => Err(format!("other data: {e}")),
+        }
     }
 
     fn fatal(&self, doing: impl Into<String>) -> impl FnOnce(io::Error) -> Miss {

@@ -114,9 +114,18 @@ pub enum CsvError {
     },
 }
 
+/// What separates cells, and the whole from the fraction in them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// A comma, and a decimal point.
+    Comma,
+    /// A semicolon, and a decimal comma.
+    Semicolon,
+}
+
 /// Reads a table in which every cell is a finite number. The `required` columns must be there; others may be.
-pub fn read(path: &Path, required: &[&str]) -> Result<Table, CsvError> {
-    let mut file = CsvFile::open(path)?;
+pub fn read(path: &Path, dialect: Dialect, required: &[&str]) -> Result<Table, CsvError> {
+    let mut file = CsvFile::open_as(path, dialect)?;
     for column in required {
         file.position(column)?;
     }
@@ -138,12 +147,17 @@ pub(crate) struct CsvFile {
     reader: Reader<std::io::Cursor<Arc<[u8]>>>,
     /// Column names.
     pub(crate) header: Vec<String>,
+    dialect: Dialect,
     rows: usize,
 }
 
 impl CsvFile {
-    /// Reads the file into memory and its header into `header`.
+    /// Reads a file with commas between cells into memory, and its header into `header`.
     pub(crate) fn open(path: &Path) -> Result<Self, CsvError> {
+        Self::open_as(path, Dialect::Comma)
+    }
+
+    fn open_as(path: &Path, dialect: Dialect) -> Result<Self, CsvError> {
         let mut bytes = std::fs::read(path).map_err(|source| CsvError::Io { path: path.into(), source })?;
         decoded(&bytes).map_err(|(line, found)| CsvError::NotUtf8 { path: path.into(), line, found })?;
         // Spreadsheets put a byte order mark in front. It is no part of the first name, and nothing else is no data.
@@ -154,9 +168,11 @@ impl CsvFile {
             return Err(CsvError::Empty { path: path.into() });
         }
         let bytes: Arc<[u8]> = bytes.into();
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(std::io::Cursor::new(bytes.clone()));
+        let delimiter = if dialect == Dialect::Comma { b',' } else { b';' };
+        let mut reader =
+            ReaderBuilder::new().delimiter(delimiter).trim(Trim::All).from_reader(std::io::Cursor::new(bytes.clone()));
         let mut file = match reader.headers().map(|h| h.iter().map(String::from).collect()) {
-            Ok(header) => Self { path: path.into(), bytes, reader, header, rows: 0 },
+            Ok(header) => Self { path: path.into(), bytes, reader, header, dialect, rows: 0 },
             Err(e) => return Err(CsvError::Io { path: path.into(), source: e.into() }),
         };
         file.check_header()?;
@@ -233,7 +249,13 @@ impl CsvFile {
 
     /// The number in one cell.
     pub(crate) fn number(&self, row: &StringRecord, column: usize) -> Result<f64, CsvError> {
-        finite(row.get(column).unwrap_or_default()).map_err(|expected| self.bad_cell(row, column, expected))
+        let cell = row.get(column).unwrap_or_default();
+        let number = match self.dialect {
+            Dialect::Comma => finite(cell),
+            Dialect::Semicolon if cell.contains('.') => Err("a number, with a decimal comma"),
+            Dialect::Semicolon => finite(&cell.replacen(',', ".", 1)).map_err(|_| "a number, with a decimal comma"),
+        };
+        number.map_err(|expected| self.bad_cell(row, column, expected))
     }
 
     /// The error for a cell that is not what it should be.
@@ -283,7 +305,24 @@ mod tests {
         let path = folder.path().join("d.csv");
         std::fs::write(&path, bytes).unwrap();
         let prefix = path.display().to_string();
-        read(&path, &["a"]).map_err(|e| e.to_string().replace(&prefix, "d.csv"))
+        read(&path, Dialect::Comma, &["a"]).map_err(|e| e.to_string().replace(&prefix, "d.csv"))
+    }
+
+    #[test]
+    fn decimal_commas_are_read_between_semicolons() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.csv");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            read(&path, Dialect::Semicolon, &[]).map_err(|e| e.to_string())
+        };
+        let table = read("a;b (%)\r\n1;4,1\r\n-2,5;8\r\n").unwrap();
+        assert_eq!((table.columns.join(" "), table.values), ("a b (%)".into(), array![[1.0, 4.1], [-2.5, 8.0]]));
+        for cell in ["4.1", "1.000,5", "1,000,5", "x", "inf"] {
+            let error = read(&format!("a\n{cell}\n")).unwrap_err();
+            let expected = format!("line 2, column `a`: found `{cell}`, expected a number, with a decimal comma");
+            assert!(error.ends_with(&expected), "{error}");
+        }
     }
 
     #[test]
@@ -352,7 +391,7 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_named() {
-        let error = read(Path::new("/nowhere/d.csv"), &[]).unwrap_err().to_string();
+        let error = read(Path::new("/nowhere/d.csv"), Dialect::Comma, &[]).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere/d.csv: cannot be read: "), "{error}");
     }
 }

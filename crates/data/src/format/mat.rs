@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use matrw::{MatFile, MatVariable, MatlabType};
-use ndarray::{Array2, Axis, ShapeBuilder, concatenate};
+use ndarray::{Array2, ArrayView2, Axis, ShapeBuilder, concatenate, s};
 
 use super::Table;
 use crate::suggest::listed;
@@ -78,9 +78,120 @@ pub enum MatError {
 
 const HEADER: usize = 128;
 
-/// Reads real matrices and puts them side by side. They should have so many columns together, which are named by their
-/// numbers, from 1.
-pub fn read(path: &Path, variables: &[impl AsRef<str>], columns: usize) -> Result<Table, MatError> {
+/// How the variables of a file make one table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Matrices with the same number of rows stand side by side.
+    SideBySide,
+    /// Matrices stand side by side, and the shorter ones are filled up with missing cells.
+    FilledUp,
+    /// Cell arrays of matrices, one for each task. Matrices of the same task stand side by side, behind a column with
+    /// the task's number, from 1; tasks stand below each other.
+    Cells,
+}
+
+impl Layout {
+    fn expected(self, variables: usize, columns: usize) -> String {
+        match (self, variables) {
+            (Self::SideBySide, 1) => format!("a real matrix with {columns} columns"),
+            (Self::SideBySide, _) => {
+                format!("real matrices with the same number of rows and {columns} columns together")
+            }
+            (Self::FilledUp, _) => format!("real matrices with {columns} columns together"),
+            (Self::Cells, _) => format!(
+                "cell arrays of as many real matrices, those of a task with the same number of rows and {} columns together",
+                columns.saturating_sub(1)
+            ),
+        }
+    }
+}
+
+/// Reads real matrices into one table. It should have so many columns, which are named by their numbers, from 1. A
+/// variable whose name is followed by `'` is transposed.
+pub fn read(path: &Path, variables: &[impl AsRef<str>], layout: Layout, columns: usize) -> Result<Table, MatError> {
+    let file = open(path)?;
+    let expected = layout.expected(variables.len(), columns);
+    let mut parts: Vec<Vec<Array2<f64>>> = Vec::with_capacity(variables.len());
+    for name in variables.iter().map(AsRef::as_ref) {
+        let (variable, transposed) = name.strip_suffix('\'').map_or((name, false), |name| (name, true));
+        if !file.contains(variable) {
+            let have = file.iter().map(|(name, _)| name.clone()).collect();
+            return Err(MatError::MissingVariable { path: path.into(), wanted: variable.into(), have });
+        }
+        let matrices = || match layout {
+            Layout::Cells => to_matrices(&file[variable]),
+            _ => Ok(vec![to_matrix(&file[variable])?]),
+        };
+        let path = path.to_owned();
+        match catch_unwind(AssertUnwindSafe(matrices)) {
+            Ok(Ok(values)) if transposed => parts.push(values.into_iter().map(Array2::reversed_axes).collect()),
+            Ok(Ok(values)) => parts.push(values),
+            Ok(Err(found)) => return Err(MatError::Shape { path, variables: vec![variable.into()], found, expected }),
+            Err(panic) => {
+                return Err(MatError::Damaged {
+                    path,
+                    detail: format!("variable `{variable}`: {}", first_line(&*panic)),
+                });
+            }
+        }
+    }
+    match arranged(&parts, layout) {
+        Ok(values) if values.ncols() == columns && values.nrows() > 0 => {
+            let values = values.as_standard_layout().into_owned();
+            Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values })
+        }
+        result => {
+            let found = match (layout, result) {
+                (Layout::Cells, Err(found)) => found,
+                (Layout::Cells, Ok(values)) => {
+                    format!("{} columns together and {} rows", values.ncols().saturating_sub(1), values.nrows())
+                }
+                _ => {
+                    let shapes = parts.iter().flatten().map(|p| format!("a {} x {} matrix", p.nrows(), p.ncols()));
+                    shapes.collect::<Vec<_>>().join(" and ")
+                }
+            };
+            let variables = variables.iter().map(|v| v.as_ref().to_owned()).collect();
+            Err(MatError::Shape { path: path.into(), variables, found, expected })
+        }
+    }
+}
+
+/// The matrices of each variable in their places, or what does not fit.
+fn arranged(parts: &[Vec<Array2<f64>>], layout: Layout) -> Result<Array2<f64>, String> {
+    let beside = |matrices: &[ArrayView2<'_, f64>]| concatenate(Axis(1), matrices).map_err(|e| e.to_string());
+    match layout {
+        Layout::SideBySide => beside(&parts.iter().flatten().map(Array2::view).collect::<Vec<_>>()),
+        Layout::FilledUp => {
+            let rows = parts.iter().flatten().map(Array2::nrows).max().unwrap_or(0);
+            let filled = |part: &Array2<f64>| {
+                let mut whole = Array2::from_elem((rows, part.ncols()), f64::NAN);
+                whole.slice_mut(s![..part.nrows(), ..]).assign(part);
+                whole
+            };
+            let filled: Vec<_> = parts.iter().flatten().map(filled).collect();
+            beside(&filled.iter().map(Array2::view).collect::<Vec<_>>())
+        }
+        Layout::Cells => {
+            let counts: Vec<usize> = parts.iter().map(Vec::len).collect();
+            if counts.windows(2).any(|two| two[0] != two[1]) {
+                let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
+                return Err(format!("cell arrays of {} matrices", counts.join(" and ")));
+            }
+            let mut tasks = Vec::new();
+            for t in 0..counts.first().copied().unwrap_or(0) {
+                let number = Array2::from_elem((parts[0][t].nrows(), 1), (t + 1) as f64);
+                let matrices: Vec<_> = [number.view()].into_iter().chain(parts.iter().map(|p| p[t].view())).collect();
+                tasks.push(beside(&matrices).map_err(|_| format!("matrices of different lengths in cell {}", t + 1))?);
+            }
+            let views: Vec<_> = tasks.iter().map(Array2::view).collect();
+            concatenate(Axis(0), &views).map_err(|_| "different numbers of columns from cell to cell".into())
+        }
+    }
+}
+
+/// Parses the file.
+fn open(path: &Path) -> Result<MatFile, MatError> {
     let mut bytes = std::fs::read(path).map_err(|source| MatError::Io { path: path.into(), source })?;
     check_extent(path, &bytes)?;
     // matrw wants this literal text. The header's first 116 bytes are free text, and writers differ.
@@ -89,40 +200,10 @@ pub fn read(path: &Path, variables: &[impl AsRef<str>], columns: usize) -> Resul
 
     let damaged = |detail: String| MatError::Damaged { path: path.into(), detail };
     // matrw panics on some damaged files; a file is no reason to stop the program.
-    let parsed = catch_unwind(AssertUnwindSafe(|| matrw::load_matfile_from_u8(&bytes)));
-    let file = match parsed {
-        Ok(Ok(file)) => file,
-        Ok(Err(e)) => return Err(damaged(e.to_string())),
-        Err(panic) => return Err(damaged(first_line(&*panic))),
-    };
-    let shape = |variables, found, expected| MatError::Shape { path: path.into(), variables, found, expected };
-    let expected = match variables {
-        [_] => format!("a real matrix with {columns} columns"),
-        _ => format!("real matrices with the same number of rows and {columns} columns together"),
-    };
-    let mut parts = Vec::with_capacity(variables.len());
-    for variable in variables.iter().map(AsRef::as_ref) {
-        if !file.contains(variable) {
-            let have = file.iter().map(|(name, _)| name.clone()).collect();
-            return Err(MatError::MissingVariable { path: path.into(), wanted: variable.into(), have });
-        }
-        match catch_unwind(AssertUnwindSafe(|| to_matrix(&file, variable))) {
-            Ok(Ok(values)) => parts.push(values),
-            Ok(Err(found)) => return Err(shape(vec![variable.into()], found, expected)),
-            Err(panic) => return Err(damaged(format!("variable `{variable}`: {}", first_line(&*panic)))),
-        }
-    }
-    let views: Vec<_> = parts.iter().map(Array2::view).collect();
-    match concatenate(Axis(1), &views) {
-        Ok(values) if values.ncols() == columns && values.nrows() > 0 => {
-            let values = values.as_standard_layout().into_owned();
-            Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values })
-        }
-        _ => {
-            let found: Vec<String> = parts.iter().map(|p| format!("a {} x {} matrix", p.nrows(), p.ncols())).collect();
-            let variables = variables.iter().map(|v| v.as_ref().to_owned()).collect();
-            Err(shape(variables, found.join(" and "), expected))
-        }
+    match catch_unwind(AssertUnwindSafe(|| matrw::load_matfile_from_u8(&bytes))) {
+        Ok(Ok(file)) => Ok(file),
+        Ok(Err(e)) => Err(damaged(e.to_string())),
+        Err(panic) => Err(damaged(first_line(&*panic))),
     }
 }
 
@@ -161,9 +242,17 @@ fn check_extent(path: &Path, bytes: &[u8]) -> Result<(), MatError> {
     Ok(())
 }
 
+/// The matrices of a cell array, or what is there instead.
+fn to_matrices(found: &MatVariable) -> Result<Vec<Array2<f64>>, String> {
+    let MatVariable::CellArray(cells) = found else {
+        return Err(to_matrix(found).map_or_else(|found| found, |_| "a matrix".into()));
+    };
+    let in_cell = |(cell, found)| to_matrix(found).map_err(|found| format!("{found} in cell {}", cell + 1));
+    cells.value.iter().enumerate().map(in_cell).collect()
+}
+
 /// The matrix, or what is there instead.
-fn to_matrix(file: &MatFile, variable: &str) -> Result<Array2<f64>, String> {
-    let found = &file[variable];
+fn to_matrix(found: &MatVariable) -> Result<Array2<f64>, String> {
     let MatVariable::NumericArray(array) = found else {
         return Err(match found {
             MatVariable::CellArray(_) => "a cell array".into(),
@@ -234,7 +323,7 @@ pub(crate) mod tests {
         let path = folder.path().join("m.mat");
         std::fs::write(&path, bytes).unwrap();
         let prefix = path.display().to_string();
-        read(&path, &[variable], 2).map_err(|e| e.to_string().replace(&prefix, "m.mat"))
+        read(&path, &[variable], Layout::SideBySide, 2).map_err(|e| e.to_string().replace(&prefix, "m.mat"))
     }
 
     fn values() -> Array2<f64> {
@@ -264,7 +353,7 @@ pub(crate) mod tests {
         let mut file = MatFile::new();
         file.insert("w", whole);
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
-        let table = read(&path, &["w"], 2).unwrap();
+        let table = read(&path, &["w"], Layout::SideBySide, 2).unwrap();
         assert_eq!(table.values, array![[1.0, 2.0], [3.0, 4.0], [5.0, 250.0]]);
     }
 
@@ -290,7 +379,12 @@ pub(crate) mod tests {
             "m.mat: found something else (a web page, a MATLAB 4 file?), expected a MATLAB 5 file",
         );
         fails(b"MATLAB 7.3 MAT-file", "inputs", "m.mat: found a MATLAB 7.3 (HDF5) file, expected a MATLAB 5 file");
-        assert!(read(Path::new("/nowhere/m.mat"), &["a"], 1).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            read(Path::new("/nowhere/m.mat"), &["a"], Layout::SideBySide, 1)
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
     }
 
     #[test]
@@ -313,7 +407,7 @@ pub(crate) mod tests {
         file.insert("b", matrw::matvar!([[true, false], [false, true]]));
         file.insert("l", matrw::matvar!([[1_i64, 2_i64], [3_i64, 4_i64]]));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
-        let found = |name: &str| read(&path, &[name], 2).unwrap_err().to_string();
+        let found = |name: &str| read(&path, &[name], Layout::SideBySide, 2).unwrap_err().to_string();
         assert!(found("c").contains("found a cell array, expected"), "{}", found("c"));
         assert!(found("z").contains("found a complex 2 x 2 matrix, expected"), "{}", found("z"));
         assert!(found("s").contains("found a structure, expected"), "{}", found("s"));
@@ -334,13 +428,13 @@ pub(crate) mod tests {
         file.insert("y", column(vec![1_u8, 26, 200].into(), 3));
         file.insert("short", column(vec![1.0, 2.0].into(), 2));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
-        let table = read(&path, &["x", "y"], 3).unwrap();
+        let table = read(&path, &["x", "y"], Layout::SideBySide, 3).unwrap();
         assert_eq!(table.columns, ["1", "2", "3"]);
         assert_eq!(table.values, array![[0.5, 2.0, 1.0], [3.0, 4.5, 26.0], [5.0, 6.0, 200.0]]);
         assert!(table.values.is_standard_layout());
 
         let fails = |variables: &[&str], columns: usize, expected: &str| {
-            let error = read(&path, variables, columns).unwrap_err().to_string();
+            let error = read(&path, variables, Layout::SideBySide, columns).unwrap_err().to_string();
             assert_eq!(error.replace(&path.display().to_string(), "m.mat"), expected);
         };
         fails(
@@ -355,10 +449,100 @@ pub(crate) mod tests {
             "m.mat, variables `x`, `short`: found a 3 x 2 matrix and a 2 x 1 matrix, expected real matrices with the \
              same number of rows and 3 columns together",
         );
-        assert!(read(&path, &["x", "z"], 3).unwrap_err().to_string().contains("there is no variable `z`"));
+        assert!(
+            read(&path, &["x", "z"], Layout::SideBySide, 3)
+                .unwrap_err()
+                .to_string()
+                .contains("there is no variable `z`")
+        );
+    }
+
+    /// A file with cell arrays: `X` of a 2 x 2 and a 1 x 2 matrix, `Y` of columns of these lengths, both of bytes.
+    fn cells(lengths: &[usize]) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.mat");
+        let matrix = |rows: usize, columns: usize, first: u8| {
+            let numbers: Vec<u8> = (first..).take(rows * columns).collect();
+            MatVariable::NumericArray(matrw::NumericArray::new(vec![rows, columns], numbers.into(), None).unwrap())
+        };
+        let array = |cells: Vec<MatVariable>| {
+            MatVariable::CellArray(matrw::CellArray::new(vec![1, cells.len()], cells).unwrap())
+        };
+        let mut file = MatFile::new();
+        file.insert("X", array(vec![matrix(2, 2, 1), matrix(1, 2, 5)]));
+        file.insert("Y", array(lengths.iter().map(|&rows| matrix(rows, 1, 100)).collect()));
+        file.insert("N", array(vec![array(vec![matrix(1, 1, 1)]), matrix(1, 1, 1)]));
+        file.insert("M", matrix(2, 3, 1));
+        file.insert("v", matrix(1, 3, 7));
+        matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn cells_are_tasks_below_each_other() {
+        let (_folder, path) = cells(&[2, 1]);
+        let table = read(&path, &["X", "Y"], Layout::Cells, 4).unwrap();
+        assert_eq!(table.values, array![[1.0, 1.0, 3.0, 100.0], [1.0, 2.0, 4.0, 101.0], [2.0, 5.0, 6.0, 100.0]]);
+        assert!(table.values.is_standard_layout());
+        let fails = |variables: &[&str], columns: usize, expected: &str| {
+            let error = read(&path, variables, Layout::Cells, columns).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        fails(&["X", "Y"], 5, "found 3 columns together and 3 rows, expected cell arrays of as many real matrices");
+        fails(&["M"], 4, "variable `M`: found a matrix, expected cell arrays");
+        fails(&["N"], 2, "variable `N`: found a cell array in cell 1, expected cell arrays");
+        fails(&["X", "Z"], 4, "there is no variable `Z`");
+    }
+
+    #[test]
+    fn cells_that_do_not_belong_together_are_refused() {
+        for (lengths, expected) in [
+            (&[2_usize, 1, 1] as &[usize], "found cell arrays of 2 and 3 matrices"),
+            (&[2, 2], "found matrices of different lengths in cell 2"),
+        ] {
+            let (_folder, path) = cells(lengths);
+            let error = read(&path, &["X", "Y"], Layout::Cells, 4).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+        let (_folder, path) = cells(&[]);
+        assert!(read(&path, &["Y"], Layout::Cells, 2).unwrap_err().to_string().contains("found"), "no task at all");
+    }
+
+    #[test]
+    fn matrices_can_be_transposed_and_filled_up() {
+        let (_folder, path) = cells(&[2, 1]);
+        let table = read(&path, &["M'", "v'"], Layout::SideBySide, 3).unwrap();
+        assert_eq!(table.values, array![[1.0, 2.0, 7.0], [3.0, 4.0, 8.0], [5.0, 6.0, 9.0]]);
+        let table = read(&path, &["v'", "M"], Layout::FilledUp, 4).unwrap();
+        assert_eq!(table.values.slice(s![..2, ..]), array![[7.0, 1.0, 3.0, 5.0], [8.0, 2.0, 4.0, 6.0]]);
+        assert_eq!(table.values[[2, 0]], 9.0);
+        assert!(table.values.slice(s![2, 1..]).iter().all(|v| v.is_nan()));
+        let error = read(&path, &["v'", "M"], Layout::FilledUp, 3).unwrap_err().to_string();
+        assert!(
+            error.contains("found a 3 x 1 matrix and a 2 x 3 matrix, expected real matrices with 3 columns"),
+            "{error}"
+        );
     }
 
     proptest::proptest! {
+        /// Nor do broken cells end in a panic.
+        #[test]
+        fn damaged_cells_are_survived(at in 128_usize..600, bit in 0_u8..8) {
+            let (folder, path) = cells(&[2, 1]);
+            let mut file = MatFile::new();
+            let array = open(&path).unwrap().take("X").unwrap();
+            file.insert("X", array);
+            let plain = folder.path().join("p.mat");
+            matrw::save_matfile_v7(plain.to_str().unwrap(), file, false).unwrap();
+            let mut bytes = std::fs::read(&plain).unwrap();
+            let at = at.min(bytes.len() - 1);
+            bytes[at] ^= 1 << bit;
+            std::fs::write(&plain, bytes).unwrap();
+            if let Ok(table) = read(&plain, &["X"], Layout::Cells, 3) {
+                proptest::prop_assert_eq!(table.values.ncols(), 3);
+            }
+        }
+
         /// Whatever is broken, there is an error or a matrix, never a panic.
         #[test]
         fn damage_is_survived(at in 128_usize..256, bit in 0_u8..8) {

@@ -3,6 +3,7 @@
 pub mod arff;
 pub mod csv;
 pub mod mat;
+pub mod npy;
 
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Deserializer};
 
 use crate::suggest::{did_you_mean, listed};
+use mat::Layout;
 
 /// Named columns of numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,10 +53,19 @@ impl Table {
 pub enum Format {
     /// Comma-separated numbers with a header line.
     Csv,
+    /// Numbers with a decimal comma and semicolons between them, below a header line: what spreadsheets of many
+    /// countries write.
+    CsvSemicolon,
     /// Numbers in an attribute-relation file.
     Arff,
-    /// Matrices in a MATLAB 5 file, side by side: the name of a variable, or a list of names.
+    /// Matrices in a MATLAB 5 file, side by side: the name of a variable, or a list of names. `x'` is `x` transposed.
     Mat(#[serde(deserialize_with = "one_or_more")] Vec<String>),
+    /// The same for matrices of different lengths: the shorter ones are filled up with missing cells.
+    MatFilled(#[serde(deserialize_with = "one_or_more")] Vec<String>),
+    /// Cell arrays of matrices in a MATLAB 5 file, see [`mat::Layout::Cells`].
+    MatCells(#[serde(deserialize_with = "one_or_more")] Vec<String>),
+    /// An array in a NumPy file.
+    Npy,
 }
 
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -75,9 +86,13 @@ impl Format {
     /// Reads a table that should have so many columns.
     pub fn read(&self, path: &Path, columns: usize) -> Result<Table, FormatError> {
         match self {
-            Self::Csv => Ok(csv::read(path, &[])?),
+            Self::Csv => Ok(csv::read(path, csv::Dialect::Comma, &[])?),
+            Self::CsvSemicolon => Ok(csv::read(path, csv::Dialect::Semicolon, &[])?),
             Self::Arff => Ok(arff::read(path)?),
-            Self::Mat(variables) => Ok(mat::read(path, variables, columns)?),
+            Self::Mat(variables) => Ok(mat::read(path, variables, Layout::SideBySide, columns)?),
+            Self::MatFilled(variables) => Ok(mat::read(path, variables, Layout::FilledUp, columns)?),
+            Self::MatCells(variables) => Ok(mat::read(path, variables, Layout::Cells, columns)?),
+            Self::Npy => Ok(npy::read(path)?),
         }
     }
 }
@@ -94,6 +109,9 @@ pub enum FormatError {
     /// As a MATLAB file.
     #[error(transparent)]
     Mat(#[from] mat::MatError),
+    /// As a NumPy file.
+    #[error(transparent)]
+    Npy(#[from] npy::NpyError),
 }
 
 #[cfg(test)]
@@ -106,6 +124,9 @@ mod tests {
         assert_eq!(parse("arff"), Ok(Format::Arff));
         assert_eq!(parse("{mat: a}"), Ok(Format::Mat(vec!["a".into()])));
         assert_eq!(parse("{mat: [a, b]}"), Ok(Format::Mat(vec!["a".into(), "b".into()])));
+        assert_eq!(parse("{mat-cells: [X, \"Y\"]}"), Ok(Format::MatCells(vec!["X".into(), "Y".into()])));
+        assert_eq!(parse("{mat-filled: [\"x'\"]}"), Ok(Format::MatFilled(vec!["x'".into()])));
+        assert_eq!((parse("csv-semicolon"), parse("npy")), (Ok(Format::CsvSemicolon), Ok(Format::Npy)));
         assert!(parse("{mat: []}").unwrap_err().contains("expected at least one variable"));
     }
 }

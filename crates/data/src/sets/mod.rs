@@ -1,11 +1,16 @@
 //! The data sets: one file each, and one line each in the registry.
 
+mod computers;
+mod image_features;
 mod isolet;
 mod parkinsons;
 mod rf1;
 mod sarcos;
+mod school;
+mod traffic_sp;
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use mtl_core::{MultiTask, Seed};
 
@@ -43,9 +48,18 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "sarcos-test", revision: 1, loader: Loader::Read(sarcos::load_test) },
     Registered { name: "rf1", revision: 1, loader: Loader::Read(rf1::load) },
     Registered { name: "isolet", revision: 1, loader: Loader::Read(isolet::load) },
+    Registered { name: "school", revision: 1, loader: Loader::Read(school::load_cells) },
+    Registered { name: "school-argyriou", revision: 1, loader: Loader::Read(school::load_with_splits) },
+    Registered { name: "computers", revision: 1, loader: Loader::Read(computers::load) },
+    Registered { name: "traffic-sp", revision: 1, loader: Loader::Read(traffic_sp::load) },
+    Registered { name: "cifar10-cnn128", revision: 1, loader: Loader::Read(image_features::load_cifar10) },
+    Registered { name: "celeba", revision: 1, loader: Loader::Read(image_features::load_celeba) },
+    Registered { name: "coco", revision: 1, loader: Loader::Read(image_features::load_coco) },
     Registered { name: "synthetic-gl", revision: 1, loader: Loader::Drawn(synthetic::gl::draw) },
     Registered { name: "synthetic-metag", revision: 1, loader: Loader::Drawn(synthetic::metag::draw) },
     Registered { name: "synthetic-rmtfl", revision: 1, loader: Loader::Drawn(synthetic::rmtfl::draw) },
+    Registered { name: "synthetic-srml", revision: 1, loader: Loader::Drawn(synthetic::srml::draw) },
+    Registered { name: "synthetic-srml-classes", revision: 1, loader: Loader::Drawn(synthetic::srml::draw_classes) },
 ];
 
 pub(crate) fn registered(name: &str) -> Result<&'static Registered, LoadError> {
@@ -83,12 +97,7 @@ impl<'a> Files<'a> {
         let entry = self.fetcher.catalog().get(self.dataset).map_err(|e| LoadError::BadInput(e.into()))?;
         let corrupt = |detail| LoadError::Corrupt { dataset: self.dataset.into(), path: fetched.path.clone(), detail };
         let table = match entry.file(file) {
-            Some(listed) => {
-                let table = listed.format.read(&fetched.path, listed.fingerprint.columns);
-                let table = table.map_err(|e| corrupt(e.to_string()))?;
-                listed.fingerprint.verify(&table).map_err(|e| corrupt(e.to_string()))?;
-                table
-            }
+            Some(listed) => listed.read(&fetched.path).map_err(|e| corrupt(e.to_string()))?,
             None => return Err(corrupt("the catalog does not list it".into())),
         };
         self.used.push(fetched);
@@ -110,6 +119,12 @@ impl<'a> Files<'a> {
 /// A choice of a canonical specification.
 pub(crate) fn choice<'a>(options: &'a Options, option: &str) -> &'a str {
     options.get(option).map_or("", String::as_str)
+}
+
+/// A number of a canonical specification.
+pub(crate) fn number<T: FromStr>(options: &Options, option: &str) -> T {
+    let number = choice(options, option).parse().ok();
+    number.unwrap_or_else(|| panic!("the catalog declares `{option}` as a number"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
-//! The three scenarios are those of the SSMTL paper (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it
-//! is named after. Common to all: 50 samples a task (or as many
+//! [`srml`] stands for itself. The other three scenarios are those of the SSMTL paper (Fei, Sun, Kudo, Kimura, ECAI
+//! 2023), each made for the method it is named after. Common to them: 50 samples a task (or as many
 //! as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets
 //! `y_t = X_t w_t + e_t` with `e_t ~ N(0, 0.01)`.
 //!
@@ -16,6 +16,7 @@
 pub mod gl;
 pub mod metag;
 pub mod rmtfl;
+pub mod srml;
 
 use std::sync::Arc;
 

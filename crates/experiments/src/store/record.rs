@@ -39,7 +39,8 @@ pub struct PointResult {
     pub objective: Value,
     /// How the solver ended.
     pub convergence: Convergence,
-    /// Measures of prediction, one value a task.
+    /// Measures of prediction, one value a task; one in all for those that pool the tasks, and for a task without the
+    /// measure none.
     pub metrics: BTreeMap<Part, BTreeMap<Metric, Vec<f64>>>,
     /// Measures of recovered structure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

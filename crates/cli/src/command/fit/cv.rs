@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
-use mtl_core::{Metric, MultiTask, Seed, Split};
+use mtl_core::{Metric, MultiTask, Seed, Split, Target};
 use mtl_experiments::select;
 use mtl_experiments::study::Select;
 use mtl_methods::{Entry, FitError, ParamSet, ParamValue};
@@ -11,9 +11,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::params::{paths, tuned};
-use super::solve::{Prepared, Preprocess};
+use super::solve::{Prepared, Preprocess, Trained};
 use crate::progress::Bars;
-use crate::scores::{means, scores};
+use crate::scores::Scores;
 
 /// How to cross-validate.
 #[derive(Debug, Clone, Copy)]
@@ -91,8 +91,9 @@ impl Plan {
         let rule = Select { metric: self.metric, ..Select::default() };
         let best = select::best(&candidates, rule, &entry.params).ok_or_else(|| {
             anyhow!(
-                "no point of the grid has a finite {} in every fold; use fewer folds or --cv-metric MSE",
-                self.metric
+                "no point of the grid has a finite {} in every fold; use fewer folds or --cv-metric {}",
+                self.metric,
+                if data.target == Target::Binary { Metric::Accuracy } else { Metric::Mse }
             )
         })?;
         let (params, score) = (candidates[best].0.clone(), candidates[best].1);
@@ -118,8 +119,9 @@ impl Plan {
             Err(FitError::NotApplicable(reason)) => return Ok(Err(reason)),
             fits => fits.with_context(|| format!("{} cannot be fitted to the rows of a fold", entry.info.name))?,
         };
-        let mean = |all: Vec<(Metric, f64)>| all.into_iter().find(|(m, _)| *m == self.metric).map_or(f64::NAN, |m| m.1);
-        Ok(Ok(fits.iter().map(|fit| mean(means(&scores(&fit.model, &fold.valid)))).collect()))
+        let measure =
+            |fit: &Trained| Scores::of_model(&fit.model, &fold.valid).overall(self.metric).unwrap_or(f64::NAN);
+        Ok(Ok(fits.iter().map(measure).collect()))
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::cv::Chosen;
 use super::solve::Trained;
-use crate::scores::{TaskScores, scores, table};
+use crate::scores::Scores;
 use crate::table::{count, number, parameter};
 
 /// One fit: the JSON object, and the numbers of the readable summary.
@@ -30,7 +30,8 @@ pub struct Report<'a> {
     nonzero: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     cv: Option<&'a Chosen>,
-    tasks: Vec<TaskScores>,
+    #[serde(flatten)]
+    scores: Scores,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     memberships: &'a BTreeMap<String, Vec<usize>>,
     #[serde(skip)]
@@ -64,7 +65,7 @@ impl<'a> Report<'a> {
             features: data.n_features(),
             nonzero: weights.iter().filter(|w| **w != 0.0).count(),
             cv,
-            tasks: scores(&trained.model, data),
+            scores: Scores::of_model(&trained.model, data),
             memberships: &fitted.memberships,
             entry,
             fitted,
@@ -87,12 +88,12 @@ impl<'a> Report<'a> {
 
     /// The summary for readers.
     pub fn summary(&self, data: &Path, intercept: bool) -> String {
-        let samples: usize = self.tasks.iter().map(|t| t.n).sum();
+        let samples: usize = self.scores.tasks.iter().map(|t| t.n).sum();
         let mut text = format!(
             "{} on {}: {}, {}, {}{}\n\n",
             self.method,
             data.display(),
-            count(self.tasks.len(), "task"),
+            count(self.scores.tasks.len(), "task"),
             count(samples, "row"),
             count(self.features, "feature"),
             if intercept { " and an intercept" } else { "" }
@@ -101,7 +102,7 @@ impl<'a> Report<'a> {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name:<11}{value}");
         }
-        format!("{text}\nmeasures on the training rows:\n{}", table(&self.tasks, &self.fitted.memberships))
+        format!("{text}\nmeasures on the training rows:\n{}", self.scores.table(&self.fitted.memberships))
     }
 
     fn facts(&self) -> Vec<(&'static str, String)> {
@@ -111,7 +112,7 @@ impl<'a> Report<'a> {
             ("at", self.point()),
             ("objective", format!("{} = loss {} + penalty {}", number(objective), number(loss), number(penalty))),
             ("solver", self.ending()),
-            ("non-zero", format!("{} of {}", self.nonzero, count(self.features * self.tasks.len(), "weight"))),
+            ("non-zero", format!("{} of {}", self.nonzero, count(self.features * self.scores.tasks.len(), "weight"))),
         ];
         if let Some(cv) = self.cv {
             let tried = format!(

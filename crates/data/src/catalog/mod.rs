@@ -2,18 +2,21 @@
 //!
 //! The catalog is `datasets/catalog.yaml`, compiled into the program.
 
+mod file;
+mod option;
+
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::fetch::{Checksum, Digests};
-use crate::fingerprint::Fingerprint;
-use crate::format::Format;
+pub use file::{FileEntry, ReadError, Source};
+pub use option::{OptionEntry, Values};
+
 use crate::suggest::{did_you_mean, listed};
 
-const EMBEDDED: &str = include_str!("../../../datasets/catalog.yaml");
+const EMBEDDED: &str = include_str!("../../../../datasets/catalog.yaml");
 
 /// How the rows at hand relate to the data a paper used. Shown wherever results are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,74 +94,6 @@ pub struct Entry {
     /// The files it is made from; none for a synthetic set.
     #[serde(default)]
     pub files: Vec<FileEntry>,
-}
-
-/// One way in which a data set can be varied.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptionEntry {
-    /// What can be asked for.
-    pub choices: Vec<String>,
-    /// What is taken if nothing is asked for.
-    pub default: String,
-    /// What the option means.
-    pub doc: String,
-}
-
-/// One file of a data set.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileEntry {
-    /// Name in the cache and in mirrors.
-    pub name: String,
-    /// Size of the copy that was seen.
-    pub bytes: Option<u64>,
-    /// How to read it.
-    pub format: Format,
-    /// Where it can be had, best first.
-    pub sources: Vec<Source>,
-    /// What its values must be.
-    pub fingerprint: Fingerprint,
-}
-
-/// One address of a file, with the checksums of what was seen there.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The address.
-    pub url: String,
-    /// SHA-256 in hexadecimal, or `unverified` where nobody has seen the bytes.
-    pub sha256: String,
-    /// Git's checksum, where the file was seen in a repository.
-    pub git_blob: Option<String>,
-    /// The `Accept` header the address wants.
-    pub accept: Option<String>,
-}
-
-/// The word for a source whose bytes nobody has seen.
-const UNVERIFIED: &str = "unverified";
-
-impl Source {
-    /// What the bytes of this source must hash to; empty if nobody has seen them.
-    pub fn checksums(&self) -> Vec<Checksum> {
-        let sha256 = (self.sha256 != UNVERIFIED).then(|| Checksum::Sha256(self.sha256.clone()));
-        sha256.into_iter().chain(self.git_blob.clone().map(Checksum::GitBlob)).collect()
-    }
-}
-
-impl FileEntry {
-    /// Every checksum known of any source of this file.
-    pub fn checksums(&self) -> Vec<Checksum> {
-        let mut all: Vec<Checksum> = self.sources.iter().flat_map(Source::checksums).collect();
-        all.sort();
-        all.dedup();
-        all
-    }
-
-    /// Whether the bytes are those of a source, by every checksum known of that source.
-    pub(crate) fn recognises(&self, found: &Digests) -> bool {
-        self.sources.iter().map(Source::checksums).any(|c| !c.is_empty() && c.iter().all(|c| found.matches(c)))
-    }
 }
 
 /// Every data set by name, in the order of listings.
@@ -244,37 +179,13 @@ impl Entry {
         let synthetic = self.status == Status::Synthetic;
         require(synthetic == self.files.is_empty(), &"a synthetic set has no files, any other has some")?;
         for (option, entry) in &self.options {
-            let known = entry.choices.contains(&entry.default);
-            require(known, &format!("option `{option}`: the default `{}` is not a choice", entry.default))?;
+            entry.check().map_err(|e| format!("option `{option}`: {e}"))?;
         }
         for file in &self.files {
             require(plain(&file.name), &format!("`{}` is not a plain file name", file.name))?;
             let once = self.files.iter().filter(|f| f.name == file.name).count() == 1;
             require(once, &format!("file `{}` is listed twice", file.name))?;
-            require(!file.sources.is_empty(), &format!("file `{}` has no source", file.name))?;
-            file.fingerprint.check().map_err(|e| format!("file `{}`: {e}", file.name))?;
-            for source in &file.sources {
-                source.check().map_err(|e| format!("file `{}`, source {}: {e}", file.name, source.url))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Source {
-    fn check(&self) -> Result<(), String> {
-        if !self.url.starts_with("https://") && !self.url.starts_with("http://") {
-            return Err("the address must begin with https:// or http://".into());
-        }
-        for checksum in self.checksums() {
-            let (text, length) = match &checksum {
-                Checksum::Sha256(text) => (text, 64),
-                Checksum::GitBlob(text) => (text, 40),
-            };
-            let hexadecimal = text.chars().all(|c| c.is_ascii_digit() || ('a'..='f').contains(&c));
-            if text.len() != length || !hexadecimal {
-                return Err(format!("{checksum} is not {length} lower-case hexadecimal digits (or `{UNVERIFIED}`)"));
-            }
+            file.check().map_err(|e| format!("file `{}`{e}", file.name))?;
         }
         Ok(())
     }
@@ -283,6 +194,7 @@ impl Source {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fetch::Checksum;
 
     #[test]
     fn the_embedded_catalog_is_valid() {
@@ -296,20 +208,30 @@ mod tests {
                 "sarcos-test",
                 "rf1",
                 "isolet",
+                "school",
+                "school-argyriou",
+                "computers",
+                "traffic-sp",
+                "cifar10-cnn128",
+                "celeba",
+                "coco",
                 "synthetic-gl",
                 "synthetic-metag",
-                "synthetic-rmtfl"
+                "synthetic-rmtfl",
+                "synthetic-srml",
+                "synthetic-srml-classes"
             ]
         );
         let sarcos = catalog.get("sarcos").unwrap();
         assert_eq!((sarcos.status, &sarcos.tasks), (Status::Official, &Amount::Number(7)));
         assert_eq!(sarcos.files[0].checksums(), [Checksum::GitBlob("687b7aaa5faf5a9c67fc6655fd59fd8b4539ad55".into())]);
-        let rows: u64 = sarcos.files.iter().map(|f| f.fingerprint.rows as u64).sum();
-        assert_eq!(Amount::Number(rows), sarcos.rows);
+        let rows = |entry: &Entry| {
+            Amount::Number(entry.files.iter().filter_map(|f| Some(f.fingerprint.as_ref()?.rows as u64)).sum())
+        };
+        assert_eq!(rows(sarcos), sarcos.rows);
         assert_eq!(catalog.get("sarcos-test").unwrap().files[0].checksums(), sarcos.files[1].checksums());
         let isolet = catalog.get("isolet").unwrap();
-        let rows: u64 = isolet.files.iter().map(|f| f.fingerprint.rows as u64).sum();
-        assert_eq!(Amount::Number(rows), isolet.rows);
+        assert_eq!(rows(isolet), isolet.rows);
         let voice = &catalog.get("parkinsons").unwrap().features;
         assert_eq!(voice.to_string(), "16 voice measures (17 and 19 as options)");
     }
@@ -352,5 +274,28 @@ mod tests {
         refused("[1.0, 2.0]", "[1.0]", "1 column sums for 2 columns");
         refused("[1.0, 2.0]", "[1.0, 2.0], total: .inf", "the total is not finite");
         refused("status_note: all", "status_note: ''", "status note is empty");
+        refused("choices: [x, y]", "whole: [1, 5]", "the default `x` is not a whole number from 1 to 5");
+        refused("choices: [x, y]", "number: [5, 1]", "there is no number from 5 to 1");
+        refused("choices: [x, y]", "choices: [x], number: [0, 1]", "one of `choices`, `whole` and `number`");
+        refused("[1.0, 2.0]}", "[1.0, 2.0]}\n    by_hand: \"two\\nlines\"", "one line on how to make it");
+    }
+
+    #[test]
+    fn files_made_by_hand_need_no_source_and_others_do() {
+        let sources = |yaml: &str| {
+            let start = yaml.find("    sources:").unwrap();
+            let end = yaml.find("    fingerprint").unwrap();
+            yaml[start..end].to_owned()
+        };
+        let hex = "0123456789abcdef".repeat(4);
+        let yaml = format!("    sources:\n    - url: https://example.org/f\n      sha256: {hex}\n    fingerprint");
+        let without = sources(&yaml);
+        assert!(with(&without, "    by_hand: draw it\n").is_ok());
+        let error = with(&without, "").unwrap_err().to_string();
+        assert!(error.contains("file `f.csv` has no source"), "{error}");
+        let known = with(&without, &format!("    by_hand: draw it\n    sha256: {hex}\n")).unwrap();
+        assert_eq!(known.get("a").unwrap().files[0].checksums(), [Checksum::Sha256(hex)]);
+        let error = with(&without, "    by_hand: draw it\n    sha256: abc\n").unwrap_err().to_string();
+        assert!(error.contains("64 lower-case hexadecimal"), "{error}");
     }
 }
