@@ -44,6 +44,9 @@ pub struct Sampling {
     pub rows: Option<usize>,
     /// Sizes of the parts.
     pub split: Fractions,
+    /// Whether training and test part are those that come with the data, a split a repeat.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub official: bool,
 }
 
 /// What a cell is for.

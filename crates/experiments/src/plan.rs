@@ -16,7 +16,7 @@ use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, has
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
-use crate::study::Score;
+use crate::study::{Protocol, Score};
 
 /// A data set of a study, found or not.
 #[derive(Debug, Clone)]
@@ -147,7 +147,7 @@ impl Unit<'_> {
         let key = CellKey {
             data: self.variant.spec.clone(),
             data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
-            sampling: Sampling { rows: self.data.rows, split: self.study.protocol.split },
+            sampling: self.sampling(),
             scaling: self.method.scaling.unwrap_or(self.study.protocol.scaling),
             repeat: self.repeat,
             method: entry.info.name.into(),
@@ -157,6 +157,11 @@ impl Unit<'_> {
             metrics_revision: METRICS_REVISION,
         };
         Cell { key, entry, path }
+    }
+
+    fn sampling(&self) -> Sampling {
+        let Protocol { split, official, .. } = self.study.protocol;
+        Sampling { rows: self.data.rows, split, official }
     }
 
     /// The cells that score every point, one a path.

@@ -8,7 +8,7 @@ use mtl_data::{Library, LoadError};
 use mtl_methods::{Model, Problem};
 use ndarray::Array1;
 
-use crate::cell::{CellKey, Fold, Purpose};
+use crate::cell::{CellKey, Fold, Purpose, Sampling};
 
 /// Data of one repeat, split and scaled, with everything methods compute from it once.
 pub struct Prepared {
@@ -28,7 +28,11 @@ impl Prepared {
     pub fn new(library: &Library, key: &CellKey) -> Result<Self, String> {
         let data = library.load(&key.data, &key.data_seed()).map_err(|e: LoadError| e.to_string())?;
         let seed = key.split_seed().stream("split");
-        let split = Split::random(&data, key.sampling.rows, key.sampling.split, &seed)?;
+        let Sampling { rows, split, official } = key.sampling;
+        let split = match official {
+            true => Split::official(&data, key.repeat as usize, split.valid, &seed)?,
+            false => Split::random(&data, rows, split, &seed)?,
+        };
         let data = key.scaling.rows.apply(&data);
         let part = |part| data.select(split.rows(part));
         let parts = match key.purpose {

@@ -231,6 +231,9 @@ impl OptionValues {
 pub struct Protocol {
     /// Sizes of the three parts.
     pub split: Fractions,
+    /// Takes training and test part of each repeat from the splits that come with the data; `split` says how large they are.
+    #[serde(default)]
+    pub official: bool,
     /// Centring and scaling.
     #[serde(default)]
     pub scaling: Scaling,

@@ -5,15 +5,13 @@
 mod common;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 
-use common::{Folder, Quiet, library};
+use common::Folder;
 use mtl_core::Metric;
+use mtl_experiments::Store;
 use mtl_experiments::cell::Purpose;
-use mtl_experiments::drive::drive;
-use mtl_experiments::plan::{Resolved, resolve, units};
-use mtl_experiments::results::{Quantity, Results};
-use mtl_experiments::{Runner, Store, Study};
+use mtl_experiments::plan::units;
+use mtl_experiments::results::Quantity;
 use mtl_methods::ParamValue;
 
 /// The example as a sweep of GL over gamma and the loss scale, without one corner.
@@ -30,20 +28,6 @@ fn folder() -> Folder {
     folder
 }
 
-fn results(folder: &Folder) -> (Results, Store) {
-    let study = folder.studies().remove(0);
-    let path = folder.beside("store");
-    let library = library(&path);
-    let resolved: Vec<Resolved> = study.data.iter().map(|d| resolve(d, &library).unwrap()).collect();
-    let store = Store::open(&path).unwrap();
-    let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
-    let studies: [(Study, Vec<Resolved>); 1] = [(study, resolved)];
-    let tally = drive(&studies, &runner, &Quiet).unwrap();
-    assert_eq!((tally.failed, tally.interrupted), (0, false));
-    let [(study, resolved)] = studies;
-    (Results::collect(study, resolved, &store), store)
-}
-
 fn at(given: &[(&str, ParamValue)]) -> BTreeMap<String, ParamValue> {
     given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
@@ -51,7 +35,7 @@ fn at(given: &[(&str, ParamValue)]) -> BTreeMap<String, ParamValue> {
 #[test]
 fn every_point_is_scored_and_none_chosen() {
     let folder = folder();
-    let (results, store) = results(&folder);
+    let (results, store) = folder.results();
     let scores = results.scores("D", "GL").unwrap();
     assert_eq!((scores.records.len(), scores.sweep.len()), (0, 4), "two strengths by two scales");
     assert!(store.all().iter().all(|r| r.key.purpose == Purpose::Sweep && r.points().len() == 2));
@@ -70,13 +54,13 @@ fn every_point_is_scored_and_none_chosen() {
     let message = |place: &[_]| values("nMSE", place).unwrap_err().to_string();
     assert_eq!(message(&[gamma(0.1)]), "GL on D has been run at 2 points with gamma = 0.1");
     assert_eq!(message(&[gamma(10.0)]), "GL on D has not been run at gamma = 10");
-    assert_eq!(results.values_of("synthetic-GL", "GL", "gamma").len(), 2);
+    assert_eq!(results.values_of("D", "GL", "gamma").len(), 2);
 }
 
 #[test]
 fn the_outlook_counts_shared_cells_once() {
     let folder = folder();
-    let (results, store) = results(&folder);
+    let (results, store) = folder.results();
     let empty = Store::reading(&folder.beside("nowhere"));
     let mut seen = HashSet::new();
     let units = units(&results.study, &results.resolved);

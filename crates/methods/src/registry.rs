@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssmtl_m};
+use crate::linear::{
+    Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssmtl_m,
+};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 

@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mtl_core::metric::METRICS_REVISION;
 use mtl_core::split::Part;
 use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec, FetchOptions, Fetcher, Library};
 use mtl_experiments::cell::{CellKey, Purpose, Sampling};
-use mtl_experiments::drive::Watch;
+use mtl_experiments::drive::{Watch, drive};
+use mtl_experiments::plan::{Resolved, resolve};
+use mtl_experiments::results::Results;
 use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
 use mtl_experiments::yaml::YamlError;
-use mtl_experiments::{Cell, Paper, Study};
+use mtl_experiments::{Cell, Paper, Runner, Store, Study};
 use mtl_methods::solver::{Convergence, ResidualKind, Value};
 use mtl_methods::{ParamSet, ParamValue};
 use tempfile::TempDir;
@@ -109,6 +112,21 @@ impl Folder {
         Paper::load(self.dir.path(), "p", &Catalog::embedded())
     }
 
+    /// Runs its first study, and collects what comes out.
+    pub fn results(&self) -> (Results, Store) {
+        let study = self.studies().remove(0);
+        let path = self.beside("store");
+        let library = library(&path);
+        let resolved: Vec<Resolved> = study.data.iter().map(|d| resolve(d, &library).unwrap()).collect();
+        let store = Store::open(&path).unwrap();
+        let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
+        let studies: [(Study, Vec<Resolved>); 1] = [(study, resolved)];
+        let tally = drive(&studies, &runner, &Quiet).unwrap();
+        assert_eq!((tally.failed, tally.interrupted), (0, false));
+        let [(study, resolved)] = studies;
+        (Results::collect(study, resolved, &store), store)
+    }
+
     /// Its studies; they have to be right.
     pub fn studies(&self) -> Vec<Study> {
         self.load().unwrap_or_else(|e| panic!("{e}")).studies
@@ -136,7 +154,7 @@ pub fn key(repeat: u32) -> CellKey {
     CellKey {
         data: DatasetSpec::new("synthetic-gl"),
         data_revision: 1,
-        sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 } },
+        sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 }, official: false },
         scaling: Scaling::default(),
         repeat,
         method: "lasso".into(),

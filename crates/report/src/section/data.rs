@@ -1,11 +1,16 @@
 //! Which data a study used, and which it could not have.
 
+use mtl_core::Fractions;
 use mtl_data::Catalog;
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
+use mtl_experiments::study::Resampling;
 
 use super::stamp;
 use crate::document::{Block, Cell, Table};
+
+/// A table of more data sets is folded.
+const MANY: usize = 8;
 
 /// The data sets; those that were skipped or replaced with the reason and what would mend it.
 pub fn blocks(results: &Results) -> Vec<Block> {
@@ -24,7 +29,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
         let drawn = used.rows.map_or("all".to_owned(), |n| format!("{n} a task and repeat"));
         table.rows.push(vec![
             Cell::text(&found.label),
-            Cell::text(&variant.spec.name).hint(&entry.title),
+            Cell::text(variant.spec.to_string()).hint(&entry.title),
             Cell::text(entry.status.to_string()),
             Cell::count(variant.m),
             Cell::count(variant.p),
@@ -33,21 +38,26 @@ pub fn blocks(results: &Results) -> Vec<Block> {
             Cell::text(entry.status_note.trim()),
         ]);
     }
-    let split = study.protocol.split;
+    let Fractions { train, valid, test } = study.protocol.split;
+    let choose = match study.select.folds {
+        Some(folds) => format!("and choose hyperparameters in {folds} folds, after which all of them train"),
+        None => format!("{:.0} % choose hyperparameters", 100.0 * valid),
+    };
     table.notes.push(format!(
-        "{} repeats; {:.0} % of the rows of each task train, {:.0} % choose hyperparameters, {:.0} % test. Repeats are {}.",
+        "{} repeats; {:.0} % of the rows of each task train, {choose}, {:.0} % test. Repeats are {}.",
         study.protocol.repeats,
-        100.0 * split.train,
-        100.0 * split.valid,
-        100.0 * split.test,
+        100.0 * train,
+        100.0 * test,
         match study.protocol.resampling {
-            mtl_experiments::study::Resampling::Independent => "draws of new data",
-            mtl_experiments::study::Resampling::Overlapping => "random splits of the same data",
+            Resampling::Independent => "draws of new data",
+            Resampling::Overlapping if study.protocol.official => "the splits that come with the data",
+            Resampling::Overlapping => "random splits of the same data",
         }
     ));
     let profile = format!("Profile {}", study.profile.name());
     table.notes.extend(study.profile_note.as_ref().map(|note| format!("{profile}: {note}.")));
-    blocks.push(table.shown());
+    // Families have many members, of which the figures say enough.
+    blocks.push(if table.rows.len() > MANY { table.folded() } else { table.shown() });
     blocks
 }
 

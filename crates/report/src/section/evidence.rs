@@ -79,7 +79,8 @@ fn fits(results: &Results) -> Table {
         }
     }
     table.notes.push(format!(
-        "Chosen by validation {}, ties to the {}. Open: ended before the certificate fell below the tolerance.",
+        "Chosen by {} {}, ties to the {}. Open: ended before the certificate fell below the tolerance.",
+        if study.select.folds.is_some() { "the mean over folds of" } else { "validation" },
         study.select.metric.name(),
         match study.select.ties {
             mtl_experiments::study::Ties::LargerPenalty => "stronger penalty",

@@ -14,9 +14,7 @@ use crate::datafit::LossScale;
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{ParamSet, ParamSpec, ParamValue};
 use crate::penalty::{Chain, ChainProx};
-use crate::solver::chain::{
-    ChainLoss, ChainObjective, Consensus, Descended, UStep, WStep, consensus, descend,
-};
+use crate::solver::chain::{ChainLoss, ChainObjective, Consensus, Descended, UStep, WStep, consensus, descend};
 use crate::solver::{Convergence, ResidualKind, SolverError};
 
 use authors::Authors;
@@ -132,7 +130,11 @@ impl Method for Srml {
                 &["exact", "sweep", "notebook32"],
                 "admm: global optimum of each feature's chain, one sweep of the closed form, or the notebook's older rule",
             ),
-            ParamSpec::choice("w_step", &["exact", "gradient"], "admm: each task's optimum, or gradient steps on the rows"),
+            ParamSpec::choice(
+                "w_step",
+                &["exact", "gradient"],
+                "admm: each task's optimum, or gradient steps on the rows",
+            ),
             ParamSpec::count(
                 "inner_steps",
                 0,
@@ -147,11 +149,30 @@ impl Method for Srml {
                 "admm: penalty on W = U; 0: 2.1 times the larger of the loss's curvature and c, or 10 for authors",
             ),
             ParamSpec::number("lr", 0.0, true, 1e-3, "authors: learning rate of Adagrad"),
-            ParamSpec::choice("order", Order::CHOICES, "order of the chain: as in the file, random, or alike tasks together"),
-            ParamSpec::choice("start", &["ridge", "random"], "first weights: the tasks' ridge solutions, or uniform(0, 1)"),
+            ParamSpec::choice(
+                "order",
+                Order::CHOICES,
+                "order of the chain: as in the file, random, or alike tasks together",
+            ),
+            ParamSpec::choice(
+                "start",
+                &["ridge", "random"],
+                "first weights: the tasks' ridge solutions, or uniform(0, 1)",
+            ),
             ParamSpec::count("restarts", 0, 0, "auto: further descents, from ridge solutions with random signs"),
-            ParamSpec::number("tol", 0.0, true, 1e-8, "stationarity to stop at (authors: change of the cost; theirs 1e-4)"),
-            ParamSpec::count("max_iter", 1, 5000, "iterations after which a fit is reported as not converged (authors: 100)"),
+            ParamSpec::number(
+                "tol",
+                0.0,
+                true,
+                1e-8,
+                "stationarity to stop at (authors: change of the cost; theirs 1e-4)",
+            ),
+            ParamSpec::count(
+                "max_iter",
+                1,
+                5000,
+                "iterations after which a fit is reported as not converged (authors: 100)",
+            ),
         ]
     }
 
@@ -248,11 +269,7 @@ fn strict_projection(objective: &ChainObjective<'_>, w: &Array2<f64>) -> Array2<
     out
 }
 
-fn as_published(
-    objective: &ChainObjective<'_>,
-    params: &Params,
-    context: &Context,
-) -> Result<Fitted, FitError> {
+fn as_published(objective: &ChainObjective<'_>, params: &Params, context: &Context) -> Result<Fitted, FitError> {
     let ChainLoss::Rows(rows) = &objective.loss else {
         return Err(FitError::NotApplicable("solver=authors is their regression file; it learns no labels".into()));
     };

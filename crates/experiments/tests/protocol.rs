@@ -1,0 +1,177 @@
+//! What a protocol can ask for: folds that choose, families of data sets, other units, scaling by method.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{Folder, library};
+use mtl_core::split::Part;
+use mtl_core::{Metric, Scaling, Units};
+use mtl_experiments::cell::{CellKey, Purpose, hash};
+use mtl_experiments::prepare::Prepared;
+use mtl_experiments::study::Profile;
+use mtl_methods::{Context, ParamValue};
+
+const FOLDS: &str = "split: {train: 0.6, valid: 0, test: 0.4}";
+
+fn folds() -> Folder {
+    let folder = Folder::new();
+    folder.replace("s", "split: {train: 0.6, valid: 0.2, test: 0.2}", FOLDS);
+    folder.replace("s", "metrics: [nMSE, EV]", "metrics: [nMSE, EV]\nselect: {metric: nMSE, folds: 3}");
+    folder
+}
+
+#[test]
+fn folds_choose_and_all_training_rows_are_fitted_to() {
+    let (results, store) = folds().results();
+    let tried: Vec<_> = store.all().into_iter().filter(|r| matches!(r.key.purpose, Purpose::Fold(_))).collect();
+    assert_eq!(tried.len(), 12, "three folds of a path, two methods, two repeats");
+    assert!(tried.iter().all(|r| r.points().iter().all(|p| p.metrics.keys().eq([&Part::Valid]))));
+    let scores = results.scores("D", "Lasso").unwrap();
+    assert_eq!((scores.tuning.0, scores.records.len()), (18, 2));
+    let scored = scores.records[&0].scored().unwrap();
+    assert!(scored.metrics.keys().eq([&Part::Train, &Part::Test]), "there is no validation part");
+
+    // What was chosen is the best mean over the folds.
+    let of_repeat = tried.iter().filter(|r| r.key.method == "lasso" && r.key.repeat == 0);
+    let mut means: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for point in of_repeat.flat_map(|r| r.points()) {
+        let value = point.mean(Part::Valid, Metric::NMse).unwrap();
+        means.entry(point.params.get("gamma").unwrap().to_string()).or_default().push(value);
+    }
+    assert!(means.values().all(|values| values.len() == 3 && values[0] != values[1]));
+    let best = means.iter().min_by(|a, b| a.1.iter().sum::<f64>().total_cmp(&b.1.iter().sum())).unwrap();
+    assert_eq!(scored.params.get("gamma").unwrap().to_string(), *best.0);
+}
+
+#[test]
+fn folds_cut_the_training_part_and_nothing_else() {
+    let folder = folds();
+    let (_, store) = folder.results();
+    let library = library(&folder.beside("store"));
+    let keys: Vec<CellKey> = store.all().iter().map(|r| r.key.clone()).filter(|k| k.repeat == 0).collect();
+    let rows = |key: &CellKey, part| {
+        let prepared = Prepared::new(&library, key).unwrap();
+        let task = prepared.part(part).tasks[0].clone();
+        task.y.iter().map(|y| y.to_bits()).collect::<Vec<_>>()
+    };
+    let whole = keys.iter().find(|k| matches!(k.purpose, Purpose::Score(_))).unwrap();
+    let mut seen: Vec<u64> = Vec::new();
+    for key in keys.iter().filter(|k| matches!(k.purpose, Purpose::Fold(_)) && k.method == "lasso") {
+        let (train, valid) = (rows(key, Part::Train), rows(key, Part::Valid));
+        assert_eq!(train.len() + valid.len(), 30);
+        assert!(rows(key, Part::Test).is_empty());
+        assert!(train.iter().all(|y| !valid.contains(y)));
+        seen.extend(valid);
+    }
+    let mut train = rows(whole, Part::Train);
+    seen.sort_unstable();
+    train.sort_unstable();
+    assert_eq!(seen, train, "every training row validates once, and no test row ever");
+}
+
+#[test]
+fn a_validation_part_and_folds_exclude_each_other() {
+    let folder = Folder::new();
+    folder.replace("s", "metrics: [nMSE, EV]", "metrics: [nMSE, EV]\nselect: {metric: nMSE, folds: 3}");
+    assert!(folder.load().err().unwrap().message.contains("so `valid` is 0"));
+    let folder = Folder::new();
+    folder.replace("s", "split: {train: 0.6, valid: 0.2, test: 0.2}", FOLDS);
+    assert!(folder.load().err().unwrap().message.contains("validation part, which is empty"));
+}
+
+/// A lasso on draws of two sizes and two ways to read a spread.
+fn family() -> Folder {
+    let folder = Folder::new();
+    let options = "dataset: synthetic-gl, options: {samples: [50, 100], spread: [variance, sd]}";
+    folder.replace("s", "dataset: synthetic-gl", options);
+    folder.replace("s", "methods: [Lasso, GL]\nreference: GL", "methods: [Lasso]\nreference: Lasso");
+    folder.replace("methods", "gamma: [0.1, 1, 10]", "gamma: 1");
+    folder
+}
+
+#[test]
+fn families_have_a_member_for_every_combination() {
+    let (results, _) = family().results();
+    let labels: Vec<_> = results.study.data.iter().map(|d| d.label.as_str()).collect();
+    let expected = ["50, spread variance", "50, spread sd", "100, spread variance", "100, spread sd"];
+    assert_eq!(labels, expected.map(|e| format!("D, samples {e}")));
+    let samples: Vec<_> = results.resolved.iter().map(|r| r.variant.as_ref().unwrap().samples).collect();
+    assert_eq!(samples, [500, 500, 1000, 1000]);
+
+    let at = |given: &[(&str, ParamValue)]| {
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        results.by_repeat("D", "Lasso", "nMSE", &given)
+    };
+    let small = ("samples", ParamValue::Count(50));
+    let sd = ("spread", ParamValue::Choice("sd".into()));
+    let gamma = ("gamma", ParamValue::Number(1.0));
+    let found = at(&[small.clone(), sd.clone(), gamma]).unwrap();
+    assert_eq!(found, results.by_repeat("D, samples 50, spread sd", "Lasso", "nMSE", &BTreeMap::new()).unwrap());
+    let message = |given: &[_]| at(given).unwrap_err().to_string();
+    assert_eq!(message(&[small]), "Lasso on D has been run at 2 points with samples = 50");
+    assert_eq!(
+        message(&[("samples", ParamValue::Count(7)), sd]),
+        "Lasso on D has not been run at samples = 7, spread = sd"
+    );
+    assert_eq!(results.values_of("D", "Lasso", "samples"), [50, 100].map(ParamValue::Count));
+}
+
+#[test]
+fn profiles_can_leave_members_out() {
+    let folder = family();
+    let quick = "profiles:\n  quick:\n    data: {D: {samples: [100], spread: sd}}\n";
+    folder.replace("s", "metrics: [nMSE, EV]\n", &format!("metrics: [nMSE, EV]\n{quick}"));
+    let study = folder.studies().remove(0).narrowed(Profile::Quick).unwrap();
+    assert_eq!(study.data.iter().map(|d| d.label.as_str()).collect::<Vec<_>>(), ["D, samples 100, spread sd"]);
+    folder.replace("s", "samples: [100]", "samples: [70]");
+    let error = folder.load().err().unwrap();
+    assert!(error.message.contains("no data set `D` with these options"), "{error}");
+}
+
+#[test]
+fn errors_are_in_the_units_asked_for() {
+    let folder = Folder::new();
+    let library = library(&folder.beside("store"));
+    let scaled = Scaling { x: true, y: true, ..Scaling::default() };
+    let judged = |units| {
+        let key = CellKey { scaling: Scaling { units, ..scaled }, ..common::key(0) };
+        let prepared = Prepared::new(&library, &key).unwrap();
+        let ols = mtl_methods::method("ols").unwrap();
+        let params = mtl_methods::ParamSet::new(&ols.params, &BTreeMap::new()).unwrap();
+        let fit = ols.fit_path(&prepared.problem, &[params], &Context::new(mtl_core::Seed::of(&1))).unwrap().remove(0);
+        let model = prepared.judged(&fit.model);
+        let part = prepared.part(Part::Test).clone();
+        let errors: Vec<f64> =
+            part.tasks.iter().enumerate().flat_map(|(t, task)| model.predict(t, &task.x) - &task.y).collect();
+        (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64, part)
+    };
+    let (in_sd, scaled_part) = judged(Units::Scaled);
+    let (original, part) = judged(Units::Original);
+    let (without_means, _) = judged(Units::OriginalWithoutMeans);
+    assert_ne!(part.tasks[0].y, scaled_part.tasks[0].y);
+    // 80 features and 30 rows: least squares is bad, but it is equally bad after a change of units.
+    assert!(original > 2.0 * in_sd && without_means > original, "{in_sd} {original} {without_means}");
+    let plain = CellKey { scaling: scaled, ..common::key(0) };
+    let explicit = CellKey { scaling: Scaling { units: Units::Scaled, ..scaled }, ..common::key(0) };
+    assert_eq!(hash(&plain), hash(&explicit));
+    assert!(!serde_json::to_string(&plain).unwrap().contains("units"), "records made before units existed stay valid");
+}
+
+#[test]
+fn methods_can_have_a_scaling_of_their_own() {
+    let folder = Folder::new();
+    folder.replace(
+        "s",
+        "metrics: [nMSE, EV]\n",
+        "metrics: [nMSE, EV]\nscaling: {GL: {x: true, y: true, units: original}}\n",
+    );
+    let (results, _) = folder.results();
+    let scaling = |method: &str| results.scores("D", method).unwrap().records[&0].key.scaling;
+    assert_eq!(scaling("Lasso"), Scaling::default());
+    assert_eq!(scaling("GL"), Scaling { x: true, y: true, units: Units::Original, ..Scaling::default() });
+    folder.replace("s", "scaling: {GL", "scaling: {LG");
+    assert!(folder.load().err().unwrap().message.contains("LG"));
+}
