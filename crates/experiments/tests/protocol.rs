@@ -25,7 +25,8 @@ fn folds() -> Folder {
 
 #[test]
 fn folds_choose_and_all_training_rows_are_fitted_to() {
-    let (results, store) = folds().results();
+    let folder = folds();
+    let (results, store) = folder.results();
     let tried: Vec<_> = store.all().into_iter().filter(|r| matches!(r.key.purpose, Purpose::Fold(_))).collect();
     assert_eq!(tried.len(), 12, "three folds of a path, two methods, two repeats");
     assert!(tried.iter().all(|r| r.points().iter().all(|p| p.metrics.keys().eq([&Part::Valid]))));
