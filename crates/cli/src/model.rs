@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use mtl_core::Target;
 use mtl_methods::{Model, ParamSet};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::command::fit::Preprocess;
 use crate::output::write_atomically;
 
-/// Of this file format. A program refuses formats it does not know.
-const VERSION: u32 = 1;
+/// Of this file format. A program refuses formats it does not know. Models of version 1 predict numbers.
+const VERSION: u32 = 2;
 
 /// A fitted model with what is needed to use it on other data. Weights and intercepts are on the scale of the file it
 /// was fitted to.
@@ -31,6 +32,9 @@ pub struct SavedModel {
     preprocess: Preprocess,
     /// Columns of the file it was fitted to.
     pub columns: Columns,
+    /// What it predicts: numbers, or scores whose sign is the class.
+    #[serde(default = "regression")]
+    pub target_kind: Target,
     /// Names of the features, in the order of the rows of `weights`.
     pub features: Vec<String>,
     /// Names of the tasks, in the order of the columns of `weights`.
@@ -78,6 +82,7 @@ impl SavedModel {
             params: parts.params.clone(),
             preprocess: parts.preprocess,
             columns: parts.columns,
+            target_kind: parts.data.target,
             features: parts.data.features.to_vec(),
             tasks: parts.data.task_names(),
             weights: weights.rows().into_iter().map(|row| row.to_vec()).collect(),
@@ -97,9 +102,9 @@ impl SavedModel {
         let text = std::fs::read_to_string(path).with_context(|| format!("{}: cannot be read", path.display()))?;
         let refused = || format!("{} is no model that `mtl fit --save` wrote", path.display());
         let version: Version = serde_json::from_str(&text).with_context(refused)?;
-        if version.version != VERSION {
+        if !(1..=VERSION).contains(&version.version) {
             bail!(
-                "{}: found a model of format version {}, expected {VERSION}; fit it again with this version of mtl",
+                "{}: found a model of format version {}, expected at most {VERSION}; fit it again with this version of mtl",
                 path.display(),
                 version.version
             );
@@ -129,6 +134,10 @@ impl SavedModel {
             intercepts: Array1::from(self.intercepts.clone()),
         }
     }
+}
+
+fn regression() -> Target {
+    Target::Regression
 }
 
 /// What tells formats apart.

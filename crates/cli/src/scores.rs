@@ -21,6 +21,7 @@ pub struct TaskScores {
 }
 
 /// Measures of a model.
+#[derive(Default)]
 pub struct Scores {
     /// Those of each task.
     pub tasks: Vec<TaskScores>,
@@ -30,12 +31,12 @@ pub struct Scores {
 
 impl Scores {
     /// Judges predictions: name, targets and predictions of each task.
-    pub fn of(target: Target, tasks: &[(&str, Array1<f64>, Array1<f64>)]) -> Self {
+    pub fn of(target: Target, tasks: &[(String, Array1<f64>, Array1<f64>)]) -> Self {
         let (pooled, of_task): (Vec<_>, Vec<_>) =
             Metric::of_predictions(target).into_iter().partition(|metric| metric.is_pooled());
         let pairs: Vec<_> = tasks.iter().map(|(_, y, predicted)| (y, predicted)).collect();
-        let judge = |(name, y, predicted): &(&str, Array1<f64>, Array1<f64>)| TaskScores {
-            name: (*name).to_owned(),
+        let judge = |(name, y, predicted): &(String, Array1<f64>, Array1<f64>)| TaskScores {
+            name: name.clone(),
             n: y.len(),
             metrics: of_task.iter().map(|&m| (m, m.of_task(y, predicted))).collect(),
         };
@@ -49,7 +50,7 @@ impl Scores {
     pub fn of_model(model: &Model, data: &MultiTask) -> Self {
         let tasks = data.tasks.iter().enumerate();
         let tasks: Vec<_> =
-            tasks.map(|(t, task)| (task.name.as_str(), task.y.clone(), model.predict(t, &task.x))).collect();
+            tasks.map(|(t, task)| (task.name.clone(), task.y.clone(), model.predict(t, &task.x))).collect();
         Self::of(data.target, &tasks)
     }
 

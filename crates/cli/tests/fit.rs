@@ -5,6 +5,7 @@
 mod driver;
 
 use driver::*;
+use mtl_core::Target;
 use serde_json::Value;
 
 const COLUMNS: &str = "--data d.csv --task school --target score";
@@ -236,6 +237,36 @@ fn points_that_the_data_rule_out_are_left_out() {
     assert_eq!((&found["cv"]["points"], &found["params"]["k"]), (&serde_json::json!(1), &serde_json::json!(1)));
     let none = with(&schools(8)).mtl(&format!("fit {COLUMNS} --method kmsv --param k=3 --cv 2"));
     assert!(none.stderr.contains("kmsv needs k < min(features, tasks); k = 3"), "{none:?}");
+}
+
+#[test]
+fn pooled_measures_weigh_rows_and_can_choose() {
+    let folder = with(&schools(8));
+    let run = fit(&folder, "--method l21 --cv 3 --cv-metric MSE-pooled");
+    let tasks = run["tasks"].as_array().unwrap();
+    let sum = |key: &str| tasks.iter().map(|t| t["n"].as_f64().unwrap() * t[key].as_f64().unwrap()).sum::<f64>();
+    let n: f64 = tasks.iter().map(|t| t["n"].as_f64().unwrap()).sum();
+    close(run["pooled"]["MSE-pooled"].as_f64().unwrap(), sum("MSE") / n, 1e-12);
+    close(run["pooled"]["MAE-pooled"].as_f64().unwrap(), sum("MAE") / n, 1e-12);
+    assert_eq!(run["cv"]["metric"], "MSE-pooled");
+}
+
+#[test]
+fn a_loss_goes_with_its_methods_and_measures() {
+    let folder = with(&schools(8));
+    let refused = |arguments: &str, parts: &[&str]| {
+        folder.mtl(&format!("fit --data d.csv --task school --target score {arguments}")).refused(parts);
+    };
+    let mut seen = 0;
+    for entry in mtl_methods::methods().iter().filter(|m| !m.info.targets.contains(&Target::Binary)) {
+        let name = entry.info.name;
+        let message = format!("--loss logistic: {name} does not learn labels of two classes");
+        refused(&format!("--method {name} --loss logistic"), &[&message, "methods that do: "]);
+        seen += 1;
+    }
+    assert!(seen > 0, "ordinary least squares at least");
+    refused("--method ols --loss hinge", &["squared", "logistic"]);
+    refused("--method l21 --cv 3 --cv-metric AUC", &["cannot be computed from these predictions; valid: nMSE"]);
 }
 
 #[test]

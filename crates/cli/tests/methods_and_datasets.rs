@@ -69,6 +69,41 @@ fn data_sets_are_listed_and_shown() {
 }
 
 #[test]
+fn what_must_be_made_by_hand_says_how() {
+    let folder = Folder::new();
+    let list = folder.mtl("datasets --cache c").ok().stdout;
+    let line = |name: &str| list.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+    assert!(line("celeba ").ends_with("no, by hand") && line("school ").ends_with("no"), "{list}");
+    let text = folder.mtl("datasets show coco --cache c").ok().stdout;
+    for part in ["by hand", "https://cocodataset.org", "coco/coco_x.npy in a mirror", "images x 80"] {
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(part), "`{part}` is not in {text}");
+    }
+    let shown = folder.mtl("datasets show traffic-sp --json --cache c").ok().json();
+    let file = &shown["files"][0];
+    assert!(file["by_hand"].as_str().unwrap().contains("UCI data set 483"));
+    assert_eq!((file["sha256"].as_str().map(str::len), file["sources"].as_array().map(Vec::len)), (Some(64), Some(0)));
+    let run = folder.mtl("datasets fetch celeba --offline --cache c");
+    assert_eq!(run.code, 2);
+    for part in ["no copy of `celeba_y.npy`", "cannot be downloaded: save the 40 attributes", "c/celeba/celeba_y.npy"] {
+        assert!(run.stderr.contains(part), "`{part}` is not in {}", run.stderr);
+    }
+    let run = folder.mtl("datasets verify coco --cache c").ok();
+    assert!(run.stdout.contains("mtl datasets show coco, for how to make it"), "{}", run.stdout);
+}
+
+#[test]
+fn numeric_options_show_their_range() {
+    let folder = Folder::new();
+    let text = folder.mtl("datasets show synthetic-srml").ok().stdout;
+    for part in ["samples: samples of each task (a whole number from 2 to 100000; default 100)", "one of yes, no"] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    let shown = folder.mtl("datasets show synthetic-srml --json").ok().json();
+    let noise = shown["options"].as_array().unwrap().iter().find(|o| o["name"] == "noise").unwrap().clone();
+    assert_eq!((noise["range"].as_str(), noise.get("choices")), (Some("a number from 0 to 1000000"), None));
+}
+
+#[test]
 fn what_cannot_be_fetched_is_explained() {
     let folder = Folder::new();
     let run = folder.mtl("datasets fetch synthetic-gl parkinsons --offline --cache c");
@@ -114,4 +149,10 @@ fn files_of_a_mirror_are_verified() {
     assert!(run.stdout.contains("already there"), "{}", run.stdout);
     let run = folder.mtl("datasets verify parkinsons --json --cache c").ok();
     assert_eq!(run.json()[0]["state"], "good");
+    let sets = "school school-argyriou computers traffic-sp cifar10-cnn128";
+    folder.mtl(&format!("datasets fetch {sets} --offline --cache c --mirror {mirror}")).ok();
+    let run = folder.mtl(&format!("datasets verify {sets} --json --cache c")).ok();
+    let states = run.json();
+    assert_eq!(states.as_array().unwrap().len(), 1 + 11 + 1 + 1 + 2);
+    assert!(states.as_array().unwrap().iter().all(|file| file["state"] == "good"), "{states}");
 }

@@ -53,6 +53,52 @@ fn a_saved_model_predicts_what_its_weights_say() {
 }
 
 #[test]
+fn models_of_two_classes_are_judged_by_labels() {
+    let (samples, folder) = fitted();
+    // A model that was fitted to labels, with weights that a test can follow.
+    let mut model: serde_json::Value = serde_json::from_str(&folder.read("m.json")).unwrap();
+    assert_eq!(model["target_kind"], "regression");
+    model["target_kind"] = "binary".into();
+    folder.write("b.json", &model.to_string());
+    let scores = predictions(&folder.mtl("predict --model m.json --data d.csv").ok().stdout);
+    let labelled = |zero: &str| {
+        let lines = folder.read("d.csv");
+        let mut lines = lines.lines();
+        let header = lines.next().unwrap();
+        let target = header.split(',').position(|name| name == "score").unwrap();
+        let row = |(i, line): (usize, &str)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            // Every third label is wrong.
+            cells[target] = if (scores[i].2 > 0.0) == (i % 3 > 0) { "1" } else { zero };
+            cells.join(",")
+        };
+        [header.to_owned()].into_iter().chain(lines.enumerate().map(row)).collect::<Vec<_>>().join("\n")
+    };
+    for zero in ["0", "-1"] {
+        folder.write("l.csv", &labelled(zero));
+        let run = folder.mtl("predict --model b.json --data l.csv --json").ok().json();
+        let (mut right, mut n) = (0.0, 0.0);
+        for task in run["tasks"].as_array().unwrap() {
+            let size = task["n"].as_f64().unwrap();
+            right += task["accuracy"].as_f64().unwrap() * size;
+            n += size;
+            assert!(task["AUC"].is_f64() && task["AUC-hard"].is_f64() && task.get("MSE").is_none(), "{task}");
+        }
+        assert_eq!(n, samples.len() as f64);
+        close(right, (0..samples.len()).filter(|i| i % 3 > 0).count() as f64, 1e-9);
+        assert_eq!(run["predictions"][3]["prediction"].as_f64().unwrap(), scores[3].2, "scores, not labels");
+    }
+    let run = folder.mtl("predict --model b.json --data d.csv").ok();
+    assert!(run.stderr.contains("note: the predictions are not judged") && run.stderr.contains("label of two classes"));
+    // Models from before there were classes predict numbers.
+    model.as_object_mut().unwrap().remove("target_kind");
+    model["version"] = 1.into();
+    folder.write("old.json", &model.to_string());
+    let run = folder.mtl("predict --model old.json --data d.csv --json").ok().json();
+    assert!(run["tasks"][0]["MSE"].is_f64() && run["pooled"]["MSE-pooled"].is_f64(), "{run}");
+}
+
+#[test]
 fn columns_are_found_by_name_and_the_target_may_be_missing() {
     let (_, folder) = fitted();
     let all = predictions(&folder.mtl("predict --model m.json --data d.csv").ok().stdout);
@@ -100,8 +146,8 @@ fn what_is_no_model_is_refused() {
     predict("none.json").refused(&["none.json: cannot be read"]);
     predict("d.csv").refused(&["d.csv is no model that `mtl fit --save` wrote"]);
     let model = folder.read("m.json");
-    folder.write("x.json", &model.replace("\"version\": 1", "\"version\": 99"));
-    predict("x.json").refused(&["found a model of format version 99, expected 1"]);
+    folder.write("x.json", &model.replace("\"version\": 2", "\"version\": 99"));
+    predict("x.json").refused(&["found a model of format version 99, expected at most 2"]);
     folder.write("x.json", &model.replace("\"age\",", ""));
     predict("x.json").refused(&["x.json is no model", "rows of weights (one a feature)`: found 4, expected 3"]);
     folder.write("x.json", &model[..model.len() / 2]);

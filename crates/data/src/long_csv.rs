@@ -17,6 +17,8 @@ pub struct LongCsvOptions {
     pub task: String,
     /// The column to predict.
     pub target: String,
+    /// What its cells mean: numbers, or the labels 0 and 1, or -1 and +1, of two classes.
+    pub target_kind: Target,
     /// The columns to predict from; every other column if `None`.
     pub features: Option<Vec<String>>,
 }
@@ -38,6 +40,23 @@ pub enum LongCsvError {
         /// What is wrong, and where.
         #[from]
         source: CsvError,
+    },
+    /// A number that is no label of two classes.
+    #[error(
+        "{}, line {line}, column `{column}`: found {found}, expected a label of two classes: {expected}",
+        path.display()
+    )]
+    Label {
+        /// The file.
+        path: PathBuf,
+        /// The line.
+        line: usize,
+        /// The target column.
+        column: String,
+        /// The number.
+        found: f64,
+        /// What it should have been, and why.
+        expected: String,
     },
     /// One column is asked to be two things.
     #[error("column `{column}` is asked to be both {first} and {second}; choose different columns")]
@@ -122,6 +141,48 @@ fn mend(error: &CsvError) -> &'static str {
 
 const TASK_NAME: &str = "the name of a task";
 
+/// The target column, which knows what has been in it.
+struct TargetReader {
+    kind: Target,
+    column: usize,
+    /// The label other than 1 and the line it was first met on.
+    negative: Option<(f64, usize)>,
+}
+
+impl TargetReader {
+    fn new(kind: Target, column: usize) -> Self {
+        Self { kind, column, negative: None }
+    }
+
+    /// The number in a row; of two classes a label as it is in the file.
+    fn read(&mut self, file: &CsvFile, row: &StringRecord) -> Result<f64, LongCsvError> {
+        let found = file.number(row, self.column)?;
+        if self.kind == Target::Regression || found == 1.0 {
+            return Ok(found);
+        }
+        let line = file.line_of(row);
+        let expected = match self.negative {
+            Some((label, _)) if label == found => return Ok(found),
+            Some((label, first)) => format!("{label} or 1, as line {first} has {label}"),
+            None if found == 0.0 || found == -1.0 => {
+                self.negative = Some((found, line));
+                return Ok(found);
+            }
+            None => "0 or 1, or -1 or 1".into(),
+        };
+        let (path, column) = (file.path().to_owned(), file.header[self.column].clone());
+        Err(LongCsvError::Label { path, line, column, found, expected })
+    }
+}
+
+/// Targets as methods take them: of two classes -1 and +1.
+fn coded(kind: Target, y: Vec<f64>) -> Array1<f64> {
+    match kind {
+        Target::Regression => y.into(),
+        Target::Binary => y.into_iter().map(|label| if label > 0.0 { 1.0 } else { -1.0 }).collect(),
+    }
+}
+
 /// Rows of one task as they come in.
 #[derive(Default)]
 struct Rows {
@@ -144,6 +205,7 @@ pub fn read(path: &Path, options: &LongCsvOptions) -> Result<MultiTask, LongCsvE
         let (task, target) = (options.task.clone(), options.target.clone());
         return Err(LongCsvError::NoFeatures { path: path.into(), task, target });
     }
+    let mut target = TargetReader::new(options.target_kind, target);
     let mut tasks: IndexMap<String, Rows> = IndexMap::new();
     while let Some(row) = file.next_row()? {
         let name = task_name(&file, &row, task)?;
@@ -152,12 +214,12 @@ pub fn read(path: &Path, options: &LongCsvOptions) -> Result<MultiTask, LongCsvE
         }
         let rows = &mut tasks[name];
         file.numbers(&row, &features, &mut rows.x)?;
-        rows.y.push(file.number(&row, target)?);
+        rows.y.push(target.read(&file, &row)?);
     }
     let names = features.iter().map(|&column| file.header[column].clone()).collect();
     let tasks = tasks.into_iter().map(|(name, rows)| to_task(path, options, features.len(), name, rows));
     let tasks = tasks.collect::<Result<_, _>>()?;
-    MultiTask::new(names, Target::Regression, tasks).map_err(|source| LongCsvError::Data { path: path.into(), source })
+    MultiTask::new(names, options.target_kind, tasks).map_err(|source| LongCsvError::Data { path: path.into(), source })
 }
 
 fn open(path: &Path) -> Result<CsvFile, LongCsvError> {
@@ -178,9 +240,9 @@ fn task_name<'r>(file: &CsvFile, row: &'r StringRecord, column: usize) -> Result
 /// The column with the true targets of samples to predict for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TargetColumn {
-    /// It must be there, and hold numbers.
+    /// It must be there, and hold numbers or labels.
     Required(String),
-    /// It is read if it is there and holds numbers throughout.
+    /// It is read if it is there and holds numbers or labels throughout.
     IfUsable(String),
 }
 
@@ -193,31 +255,38 @@ pub struct Samples {
     pub lines: Vec<usize>,
     /// Samples x features, columns in the order asked for.
     pub x: Array2<f64>,
-    /// Targets, where there are any.
+    /// Targets, where there are any; labels are -1 and +1.
     pub y: Option<Array1<f64>>,
     /// Why the target column that is there cannot be used.
     pub unusable_target: Option<String>,
 }
 
-/// Reads samples to predict for.
-pub fn samples(path: &Path, task: &str, features: &[String], target: &TargetColumn) -> Result<Samples, LongCsvError> {
+/// Reads samples to predict for, with targets of a kind.
+pub fn samples(
+    path: &Path,
+    task: &str,
+    features: &[String],
+    target: &TargetColumn,
+    kind: Target,
+) -> Result<Samples, LongCsvError> {
     let mut file = open(path)?;
     let task = file.position(task)?;
     let features = features.iter().map(|name| file.position(name)).collect::<Result<Vec<_>, _>>()?;
     let mut target_column = match target {
         TargetColumn::Required(name) => Some(file.position(name)?),
         TargetColumn::IfUsable(name) => file.position(name).ok(),
-    };
+    }
+    .map(|column| TargetReader::new(kind, column));
     let (mut tasks, mut lines, mut x, mut y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut unusable_target = None;
     while let Some(row) = file.next_row()? {
         tasks.push(task_name(&file, &row, task)?.to_owned());
         lines.push(file.line_of(&row));
         file.numbers(&row, &features, &mut x)?;
-        let Some(column) = target_column else { continue };
-        match (file.number(&row, column), target) {
+        let Some(column) = &mut target_column else { continue };
+        match (column.read(&file, &row), target) {
             (Ok(value), _) => y.push(value),
-            (Err(error), TargetColumn::Required(_)) => return Err(error.into()),
+            (Err(error), TargetColumn::Required(_)) => return Err(error),
             (Err(error), TargetColumn::IfUsable(_)) => {
                 unusable_target = Some(error.to_string());
                 target_column = None;
@@ -225,7 +294,7 @@ pub fn samples(path: &Path, task: &str, features: &[String], target: &TargetColu
         }
     }
     let x = Array2::from_shape_vec((tasks.len(), features.len()), x).expect("as many numbers as features in every row");
-    Ok(Samples { tasks, lines, x, y: target_column.map(|_| Array1::from(y)), unusable_target })
+    Ok(Samples { tasks, lines, x, y: target_column.map(|_| coded(kind, y)), unusable_target })
 }
 
 fn check_roles(options: &LongCsvOptions) -> Result<(), LongCsvError> {
@@ -264,7 +333,7 @@ fn to_task(path: &Path, options: &LongCsvOptions, p: usize, name: String, rows: 
         });
     }
     let x = Array2::from_shape_vec((n, p), rows.x).expect("as many numbers as features in every row");
-    Ok(Task { name, x: Arc::new(x), y: Array1::from(rows.y) })
+    Ok(Task { name, x: Arc::new(x), y: coded(options.target_kind, rows.y) })
 }
 
 #[cfg(test)]
@@ -276,6 +345,7 @@ mod tests {
         LongCsvOptions {
             task: "school".into(),
             target: "score".into(),
+            target_kind: Target::Regression,
             features: features.map(|f| f.iter().map(|n| n.to_string()).collect()),
         }
     }
@@ -413,7 +483,7 @@ mod tests {
         let features = ["size".to_string(), "age".to_string()];
         let read = |text: &str, target: &TargetColumn| {
             std::fs::write(&path, text).unwrap();
-            samples(&path, "school", &features, target)
+            samples(&path, "school", &features, target, Target::Regression)
         };
         let usable = TargetColumn::IfUsable("score".into());
         let all = read("age,school,score,size\n1,a,5,9\n\n2,b,5,8\n", &usable).unwrap();
@@ -426,6 +496,61 @@ mod tests {
         assert_eq!((none.y, none.unusable_target), (None, None));
         let required = TargetColumn::Required("score".into());
         assert!(read("age,school,size\n1,a,9\n", &required).unwrap_err().to_string().contains("no column `score`"));
+    }
+
+    #[test]
+    fn labels_are_zero_and_one_or_minus_and_plus_one() {
+        let text = |labels: [&str; 4]| {
+            let rows: String = labels.iter().enumerate().map(|(i, y)| format!("{i},{},{y}\n", i % 2)).collect();
+            format!("age,school,score\n{rows}")
+        };
+        let binary = LongCsvOptions { target_kind: Target::Binary, ..options(None) };
+        for labels in [["1", "0", "0", "1"], ["1", "-1", "-1.0", "+1"]] {
+            let data = read_text(&text(labels), &binary).unwrap();
+            assert_eq!(data.target, Target::Binary);
+            assert_eq!((&data.tasks[0].y, &data.tasks[1].y), (&array![1.0, -1.0], &array![-1.0, 1.0]));
+        }
+        let fails = |labels: [&str; 4], expected: &str| {
+            assert_eq!(read_text(&text(labels), &binary).unwrap_err(), format!("d.csv, {expected}"));
+        };
+        let found = "column `score`: found";
+        fails(
+            ["1", "0", "0.5", "1"],
+            &format!("line 4, {found} 0.5, expected a label of two classes: 0 or 1, as line 3 has 0"),
+        );
+        fails(["2", "1", "1", "2"], &format!("line 2, {found} 2, expected a label of two classes: 0 or 1, or -1 or 1"));
+        fails(
+            ["1", "-1", "0", "1"],
+            &format!("line 4, {found} 0, expected a label of two classes: -1 or 1, as line 3 has -1"),
+        );
+        fails(
+            ["yes", "1", "1", "0"],
+            "line 2, column `score`: found `yes`, expected a number, with a decimal point\n\
+             correct the cell, or choose the feature columns so that this one is left out",
+        );
+        fails(
+            ["0", "1", "0", "0"],
+            "line 2 and on: the target `score` of task `0` is 0 in all 2 rows, expected it to vary; remove the task, or \
+             check that `score` is the column to predict",
+        );
+    }
+
+    #[test]
+    fn labels_of_samples_are_read_alike() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.csv");
+        let features = ["age".to_string()];
+        let read = |text: &str, target: &TargetColumn| {
+            std::fs::write(&path, text).unwrap();
+            samples(&path, "school", &features, target, Target::Binary)
+        };
+        let usable = TargetColumn::IfUsable("score".into());
+        assert_eq!(read("age,school,score\n1,a,0\n2,a,0\n", &usable).unwrap().y, Some(array![-1.0, -1.0]));
+        let odd = read("age,school,score\n1,a,0\n2,a,7\n", &usable).unwrap();
+        assert_eq!(odd.y, None);
+        assert!(odd.unusable_target.unwrap().contains("line 3, column `score`: found 7, expected a label"));
+        let error = read("age,school,score\n1,a,3\n", &TargetColumn::Required("score".into())).unwrap_err();
+        assert!(matches!(error, LongCsvError::Label { line: 2, .. }), "{error}");
     }
 
     #[test]

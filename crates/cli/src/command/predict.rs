@@ -6,8 +6,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use mtl_core::Metric;
-use mtl_core::Target::Regression;
 use mtl_data::long_csv::{self, Samples, TargetColumn};
 use mtl_data::suggest::{did_you_mean, listed};
 use ndarray::{Array1, Axis};
@@ -15,7 +13,7 @@ use serde::Serialize;
 
 use crate::model::SavedModel;
 use crate::output::{check_output, emit, emit_json, write_atomically};
-use crate::scores::{TaskScores, table};
+use crate::scores::Scores;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,7 +23,9 @@ Examples:
 
 Features are matched by name, in whatever order the columns are. Rows are counted from 1, the line of column names \
 left out. If the file has the column the model predicts, with a number in every row, the predictions are also judged: \
-on standard error, or in the JSON object.";
+on standard error, or in the JSON object.
+
+A model of two classes (`mtl fit --loss logistic`) predicts scores: above 0 for the class 1, else for the other.";
 
 /// Arguments of `mtl predict`.
 #[derive(Args)]
@@ -67,8 +67,9 @@ struct Prediction {
 struct Report {
     method: String,
     n: usize,
-    /// Measures by task; empty if there is nothing to judge by.
-    tasks: Vec<TaskScores>,
+    /// Measures; of no task if there is nothing to judge by.
+    #[serde(flatten)]
+    scores: Scores,
     #[serde(skip_serializing_if = "Option::is_none")]
     predictions: Option<Vec<Prediction>>,
 }
@@ -122,7 +123,7 @@ impl Predict {
             Some(name) => TargetColumn::Required(name.clone()),
             None => TargetColumn::IfUsable(model.columns.target.clone()),
         };
-        let samples = long_csv::samples(&self.data, task, &model.features, &target)
+        let samples = long_csv::samples(&self.data, task, &model.features, &target, model.target_kind)
             .with_context(|| format!("the data do not suit the model {}", self.model.display()))?;
         if let Some(reason) = &samples.unusable_target {
             eprintln!("note: the predictions are not judged: {}", reason.lines().next().unwrap_or_default());
@@ -150,7 +151,7 @@ impl Predict {
         model: &SavedModel,
         samples: &Samples,
         predicted: &Array1<f64>,
-        scores: Vec<TaskScores>,
+        scores: Scores,
     ) -> anyhow::Result<()> {
         let all = samples.tasks.iter().zip(predicted).enumerate();
         let all: Vec<Prediction> = all
@@ -161,13 +162,13 @@ impl Predict {
         }
         if self.json {
             let predictions = self.output.is_none().then_some(all);
-            return emit_json(&Report { method: model.method.clone(), n: predicted.len(), tasks: scores, predictions });
+            return emit_json(&Report { method: model.method.clone(), n: predicted.len(), scores, predictions });
         }
         if self.output.is_none() {
             emit(to_csv(&all)?)?;
         }
-        if !scores.is_empty() {
-            eprint!("{}", table(&scores, &BTreeMap::new()));
+        if !scores.tasks.is_empty() {
+            eprint!("{}", scores.table(&BTreeMap::new()));
         }
         Ok(())
     }
@@ -191,16 +192,13 @@ fn predict(model: &SavedModel, samples: &Samples, rows: &[Vec<usize>]) -> Array1
 }
 
 /// Measures of each task in the file, in the order of the model; none without a target.
-fn judge(model: &SavedModel, samples: &Samples, rows: &[Vec<usize>], predicted: &Array1<f64>) -> Vec<TaskScores> {
-    let Some(y) = &samples.y else { return Vec::new() };
-    let metrics = Metric::of_predictions(Regression);
+fn judge(model: &SavedModel, samples: &Samples, rows: &[Vec<usize>], predicted: &Array1<f64>) -> Scores {
+    let Some(y) = &samples.y else { return Scores::default() };
     let tasks = model.tasks.iter().zip(rows).filter(|(_, rows)| !rows.is_empty());
-    tasks
-        .map(|(name, rows)| {
-            let part = |values: &Array1<f64>| values.select(Axis(0), rows);
-            TaskScores::of(name, &metrics, &part(y), &part(predicted))
-        })
-        .collect()
+    let of_task = |(name, rows): (&'_ String, &Vec<usize>)| {
+        (name.clone(), y.select(Axis(0), rows), predicted.select(Axis(0), rows))
+    };
+    Scores::of(model.target_kind, &tasks.map(of_task).collect::<Vec<_>>())
 }
 
 fn to_csv(predictions: &[Prediction]) -> anyhow::Result<Vec<u8>> {

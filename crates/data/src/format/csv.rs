@@ -227,6 +227,11 @@ impl CsvFile {
         }
     }
 
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Line of a row.
     pub(crate) fn line_of(&self, row: &StringRecord) -> usize {
         self.line(row.position().map_or(0, csv::Position::byte))

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mtl_data::catalog::Entry;
+use mtl_data::catalog::{Entry, FileEntry};
 use mtl_data::fetch::{Origin, Trust};
 use mtl_data::{FetchError, FetchedFile, Fetcher, Status};
 
@@ -61,7 +61,7 @@ fn fetch(fetcher: &Fetcher, name: &str, entry: &Entry) -> anyhow::Result<bool> {
     let mut complete = true;
     for file in &entry.files {
         match fetcher.file(name, &file.name) {
-            Ok(fetched) => emit(format!("{name}: {}\n", describe(&fetched)))?,
+            Ok(fetched) => emit(format!("{name}: {}\n", describe(&fetched, file)))?,
             Err(error) => {
                 complete = false;
                 eprintln!("error: {error}{}", by_hand(fetcher, name, entry, &error));
@@ -71,22 +71,24 @@ fn fetch(fetcher: &Fetcher, name: &str, entry: &Entry) -> anyhow::Result<bool> {
     Ok(complete)
 }
 
-fn describe(file: &FetchedFile) -> String {
-    let origin = match &file.origin {
+fn describe(fetched: &FetchedFile, file: &FileEntry) -> String {
+    let origin = match &fetched.origin {
         Origin::Cache => "already there".to_owned(),
         Origin::Mirror(place) => format!("from the mirror {place}"),
         Origin::Source(url) => format!("from {url}"),
     };
-    let trust = match file.checksum {
-        Trust::Verified => "checksum verified",
-        Trust::Pinned => "values verified, checksum pinned at first use",
+    let trust = match (fetched.checksum, &file.fingerprint) {
+        (Trust::Verified, _) => "checksum verified",
+        (Trust::Pinned, Some(_)) => "values verified, checksum pinned at first use",
+        (Trust::Pinned, None) => "checksum pinned at first use, values unknown to the catalog",
     };
-    format!("{} {origin}, {trust}", file.path.display())
+    format!("{} {origin}, {trust}", fetched.path.display())
 }
 
 /// How to do without the network. The addresses are in the error already.
 fn by_hand(fetcher: &Fetcher, name: &str, entry: &Entry, error: &FetchError) -> String {
-    let FetchError::NotObtained { file, .. } = error else { return String::new() };
+    let FetchError::NotObtained { file, by_hand, .. } = error else { return String::new() };
     let path = place(fetcher, name, entry, file);
-    format!("\nby hand:                download it from one of the addresses and save it as\n  {}", path.display())
+    let how = if by_hand.is_some() { "" } else { "download it from one of the addresses and " };
+    format!("\nby hand:                {how}save it as\n  {}", path.display())
 }

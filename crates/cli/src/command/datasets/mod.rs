@@ -123,6 +123,7 @@ impl List {
             let at_hand = match (entry.status, cached(name)) {
                 (Status::Synthetic, _) => "drawn when needed",
                 (_, Some(true)) => "yes",
+                (_, Some(false)) if entry.files.iter().any(|f| f.by_hand.is_some()) => "no, by hand",
                 (_, Some(false)) => "no",
                 (_, None) => "unknown",
             };

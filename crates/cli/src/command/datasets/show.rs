@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mtl_data::catalog::{Entry, FileEntry, OptionEntry, Source};
+use mtl_data::catalog::{Entry, FileEntry, OptionEntry, Source, Values};
+use mtl_data::fingerprint::Fingerprint;
 use mtl_data::{Catalog, Fetcher, Status};
 use serde::Serialize;
 
@@ -47,7 +48,11 @@ struct Shown<'a> {
 #[derive(Serialize)]
 struct ShownOption<'a> {
     name: &'a str,
-    choices: &'a [String],
+    /// What can be asked for, where it is one of several words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    choices: Option<&'a [String]>,
+    /// What can be asked for, in words.
+    range: String,
     default: &'a str,
     doc: &'a str,
 }
@@ -61,7 +66,13 @@ struct ShownFile<'a> {
     /// Whether it is there. Its contents are not looked at.
     cached: Option<bool>,
     sources: Vec<ShownSource<'a>>,
-    fingerprint: ShownFingerprint<'a>,
+    /// How to make it, if no address has it, and the checksum of the copy that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by_hand: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<&'a str>,
+    /// `null` where everybody makes the file for themselves.
+    fingerprint: Option<ShownFingerprint<'a>>,
 }
 
 #[derive(Serialize)]
@@ -100,7 +111,11 @@ fn shown<'a>(name: &'a str, entry: &'a Entry, fetcher: Option<&Fetcher>) -> Show
     let file = |file: &'a FileEntry| shown_file(file, fetcher.map(|f| place(f, name, entry, &file.name)));
     let option = |(name, option): (&'a String, &'a OptionEntry)| ShownOption {
         name,
-        choices: &option.choices,
+        choices: match &option.values {
+            Values::Choices(choices) => Some(choices),
+            _ => None,
+        },
+        range: option.values.to_string(),
         default: &option.default,
         doc: &option.doc,
     };
@@ -133,13 +148,19 @@ fn shown_file<'a>(file: &'a FileEntry, path: Option<PathBuf>) -> ShownFile<'a> {
         cached: path.as_ref().map(|p| p.is_file()),
         path,
         sources: file.sources.iter().map(source).collect(),
-        fingerprint: ShownFingerprint {
-            rows: file.fingerprint.rows,
-            columns: file.fingerprint.columns,
-            missing: file.fingerprint.missing,
-            column_sums: file.fingerprint.column_sums.as_deref(),
-            total: file.fingerprint.total,
-        },
+        by_hand: file.by_hand.as_deref(),
+        sha256: file.sha256.as_deref(),
+        fingerprint: file.fingerprint.as_ref().map(shown_fingerprint),
+    }
+}
+
+fn shown_fingerprint(print: &Fingerprint) -> ShownFingerprint<'_> {
+    ShownFingerprint {
+        rows: print.rows,
+        columns: print.columns,
+        missing: print.missing,
+        column_sums: print.column_sums.as_deref(),
+        total: print.total,
     }
 }
 
@@ -170,8 +191,8 @@ impl Shown<'_> {
         line("citation", self.citation);
         self.homepage.iter().for_each(|homepage| line("homepage", homepage));
         for option in &self.options {
-            let choices = option.choices.join(", ");
-            line("option", &format!("{}: {} (one of {choices}; default {})", option.name, option.doc, option.default));
+            let (name, doc, range, default) = (option.name, option.doc, &option.range, option.default);
+            line("option", &format!("{name}: {doc} ({range}; default {default})"));
         }
         for file in &self.files {
             line("", "");
@@ -184,13 +205,16 @@ impl Shown<'_> {
 impl ShownFile<'_> {
     fn lines(&self, line: &mut impl FnMut(&str, &str)) {
         let bytes = self.bytes.map_or(String::new(), |bytes| format!(", {bytes} bytes"));
-        let print = &self.fingerprint;
-        line("file", &format!("{}{bytes}, {} rows of {} numbers", self.name, print.rows, print.columns));
+        let print = self.fingerprint.as_ref();
+        let size = print.map_or(String::new(), |p| format!(", {} rows of {} numbers", p.rows, p.columns));
+        line("file", &format!("{}{bytes}{size}", self.name));
         match (&self.path, self.cached) {
             (Some(path), Some(true)) => line("cached", &path.display().to_string()),
             (Some(path), _) => line("cached", &format!("no; it would be {}", path.display())),
             (None, _) => line("cached", "unknown: no cache folder (see --cache)"),
         }
+        self.by_hand.iter().for_each(|how| line("by hand", how));
+        self.sha256.iter().for_each(|sha256| line("", &format!("sha256 of the copy that was seen {sha256}")));
         for source in &self.sources {
             line("from", source.url);
             line("", &format!("sha256 {}", source.sha256));

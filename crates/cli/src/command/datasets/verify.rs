@@ -93,12 +93,13 @@ fn onlooker(fetcher: &Fetcher) -> Fetcher {
 }
 
 fn verify(fetcher: &Fetcher, dataset: &str, file: &FileEntry, path: PathBuf) -> anyhow::Result<Verified> {
-    let (state, detail) = if path.is_file() { judge(fetcher, dataset, file, &path)? } else { absent(dataset) };
+    let (state, detail) = if path.is_file() { judge(fetcher, dataset, file, &path)? } else { absent(dataset, file) };
     Ok(Verified { file: file.name.clone(), path, datasets: vec![dataset.to_owned()], state, detail })
 }
 
-fn absent(dataset: &str) -> (State, String) {
-    (State::Absent, format!("mtl datasets fetch {dataset}"))
+fn absent(dataset: &str, file: &FileEntry) -> (State, String) {
+    let (verb, aside) = if file.by_hand.is_some() { ("show", ", for how to make it") } else { ("fetch", "") };
+    (State::Absent, format!("mtl datasets {verb} {dataset}{aside}"))
 }
 
 fn judge(fetcher: &Fetcher, dataset: &str, file: &FileEntry, path: &Path) -> anyhow::Result<(State, String)> {
@@ -112,16 +113,13 @@ fn judge(fetcher: &Fetcher, dataset: &str, file: &FileEntry, path: &Path) -> any
         }
         Err(other) => return Err(other.into()),
     };
-    let table = match file.format.read(path, file.fingerprint.columns) {
-        Ok(table) => table,
-        Err(error) => return damaged(error.to_string()),
-    };
-    if let Err(mismatch) = file.fingerprint.verify(&table) {
-        return damaged(mismatch.to_string());
+    if let Err(error) = file.read(path) {
+        return damaged(error.to_string());
     }
-    let checksum = match trust {
-        Trust::Verified => "checksum and values as in the catalog",
-        Trust::Pinned => "values as in the catalog, checksum as pinned at first use",
+    let checksum = match (trust, &file.fingerprint) {
+        (Trust::Verified, _) => "checksum and values as in the catalog",
+        (Trust::Pinned, Some(_)) => "values as in the catalog, checksum as pinned at first use",
+        (Trust::Pinned, None) => "checksum as pinned at first use; the catalog does not know its values",
     };
     Ok((State::Good, checksum.to_owned()))
 }

@@ -45,7 +45,7 @@ pub struct Chosen {
 }
 
 /// The measure at every point of a path, or why the method cannot be applied there.
-type Scores = Result<Vec<f64>, String>;
+type Values = Result<Vec<f64>, String>;
 
 struct Fold {
     train: Prepared,
@@ -72,7 +72,7 @@ impl Plan {
             bars.advance(1);
             result
         });
-        let scored: Vec<anyhow::Result<Scores>> = scored.collect();
+        let scored: Vec<anyhow::Result<Values>> = scored.collect();
         bars.finish();
         let scored = scored.into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut candidates: Vec<(&ParamSet, f64)> = Vec::new();
@@ -114,7 +114,7 @@ impl Plan {
     }
 
     /// The measure at every point of a path on one fold.
-    fn score(self, entry: &Entry, path: &[ParamSet], fold: &Fold, seed: &Seed) -> anyhow::Result<Scores> {
+    fn score(self, entry: &Entry, path: &[ParamSet], fold: &Fold, seed: &Seed) -> anyhow::Result<Values> {
         let fits = match fold.train.fit_path(entry, path, seed) {
             Err(FitError::NotApplicable(reason)) => return Ok(Err(reason)),
             fits => fits.with_context(|| format!("{} cannot be fitted to the rows of a fold", entry.info.name))?,

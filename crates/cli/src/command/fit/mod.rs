@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Args;
-use mtl_core::{Metric, MultiTask, Seed};
+use clap::{Args, ValueEnum};
+use mtl_core::{Metric, MultiTask, Seed, Target};
 use mtl_data::long_csv::{self, LongCsvOptions};
 use mtl_methods::{Entry, ParamSet};
 
@@ -31,7 +31,7 @@ Examples:
   mtl predict --model model.json --data more.csv
 
 The data file has one row a sample: a column that names its task, a column to predict, and numbers to predict from. \
-Nothing is centred or scaled unless asked for.
+Nothing is centred or scaled unless asked for. With --loss logistic the column holds the labels 0 and 1, or -1 and +1.
 
 The objective of each method is shown by `mtl methods METHOD`; its value is that on the data as they were fitted, \
 centred and scaled if so. Weights, intercepts and measures refer to the data as they are in the file.";
@@ -52,6 +52,9 @@ pub struct Fit {
     /// Column to predict
     #[arg(long, value_name = "COLUMN")]
     target: String,
+    /// What is minimised over the rows: the target is a number, or a label of two classes (0 and 1, or -1 and +1)
+    #[arg(long, value_enum, default_value_t)]
+    loss: Loss,
     /// Columns to predict from, separated by commas [default: all others]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     features: Option<Vec<String>>,
@@ -64,10 +67,10 @@ pub struct Fit {
     /// Choose the hyperparameters that --param does not fix by cross-validation with this many folds
     #[arg(long, value_name = "FOLDS")]
     cv: Option<usize>,
-    /// Measure that cross-validation chooses by, averaged over tasks
-    #[arg(long, value_name = "METRIC", default_value = "nMSE", requires = "cv")]
-    cv_metric: Metric,
-    /// Fit an intercept for each task, by centring its features and target
+    /// Measure that cross-validation chooses by, averaged over tasks [default: nMSE, or AUC of two classes]
+    #[arg(long, value_name = "METRIC", requires = "cv")]
+    cv_metric: Option<Metric>,
+    /// Fit an intercept for each task: by centring its features and target, or within the logistic loss
     #[arg(long)]
     intercept: bool,
     /// Divide the features of each task by their population standard deviation before the fit
@@ -87,12 +90,35 @@ pub struct Fit {
     json: bool,
 }
 
+/// What a fit minimises over the rows. It follows from what the target is; methods have no parameter for it.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Loss {
+    /// Squared error of a number
+    #[default]
+    Squared,
+    /// Logistic loss of a label
+    Logistic,
+}
+
+impl Loss {
+    fn target(self) -> Target {
+        match self {
+            Self::Squared => Target::Regression,
+            Self::Logistic => Target::Binary,
+        }
+    }
+}
+
 impl Fit {
     /// Runs it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         // What the user can have got wrong is found before anything takes time.
         let entry = lookup::method(&self.method)?;
-        let given = params::given(entry, &self.params, self.tol)?;
+        self.check_target(entry)?;
+        let mut given = params::given(entry, &self.params, self.tol)?;
+        if self.intercept && self.loss.target() == Target::Binary {
+            params::set_intercept(entry, &mut given)?;
+        }
         let fixed = ParamSet::new(&entry.params, &given)?;
         self.check_outputs()?;
         let data = long_csv::read(&self.data, &self.columns())?;
@@ -120,12 +146,30 @@ impl Fit {
         LongCsvOptions {
             task: self.task.clone(),
             target: self.target.clone(),
+            target_kind: self.loss.target(),
             features: self.features.as_ref().map(trimmed),
         }
     }
 
+    /// Labels cannot be centred: their intercept is the method's own.
     fn preprocess(&self) -> Preprocess {
-        Preprocess { intercept: self.intercept, standardize: self.standardize }
+        let centre = self.intercept && self.loss.target() == Target::Regression;
+        Preprocess { intercept: centre, standardize: self.standardize }
+    }
+
+    /// The method learns such targets.
+    fn check_target(&self, entry: &Entry) -> anyhow::Result<()> {
+        let target = self.loss.target();
+        if entry.info.targets.contains(&target) {
+            return Ok(());
+        }
+        let able = mtl_methods::methods().iter().filter(|m| m.info.targets.contains(&target));
+        let able: Vec<&str> = able.map(|m| m.info.name).collect();
+        let able = if able.is_empty() { "none".to_owned() } else { able.join(", ") };
+        let (name, what) =
+            (entry.info.name, if target == Target::Binary { "labels of two classes" } else { "numbers" });
+        let loss = self.loss.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
+        bail!("--loss {loss}: {name} does not learn {what}\nmethods that do: {able}")
     }
 
     /// Outputs can be written, and neither on each other nor on the data.
@@ -149,11 +193,15 @@ impl Fit {
     fn plan(&self, data: &MultiTask) -> anyhow::Result<Option<Plan>> {
         let Some(folds) = self.cv else { return Ok(None) };
         let valid = Metric::of_predictions(data.target);
-        if !valid.contains(&self.cv_metric) {
+        let metric = self.cv_metric.unwrap_or(match data.target {
+            Target::Regression => Metric::NMse,
+            Target::Binary => Metric::Auc,
+        });
+        if !valid.contains(&metric) {
             let names: Vec<&str> = valid.iter().map(|m| m.name()).collect();
-            bail!("--cv-metric {}: cannot be computed from predictions; valid: {}", self.cv_metric, names.join(", "));
+            bail!("--cv-metric {metric}: cannot be computed from these predictions; valid: {}", names.join(", "));
         }
-        Ok(Some(Plan { folds, metric: self.cv_metric, preprocess: self.preprocess() }))
+        Ok(Some(Plan { folds, metric, preprocess: self.preprocess() }))
     }
 
     fn fit(&self, entry: &Entry, params: &ParamSet, data: &MultiTask, seed: &Seed) -> anyhow::Result<Trained> {

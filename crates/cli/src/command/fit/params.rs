@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::{anyhow, bail};
 use mtl_data::suggest::did_you_mean;
+use mtl_methods::params::Kind;
 use mtl_methods::{Entry, ParamSet, ParamSpec, ParamValue};
 
 /// The parameter that `--tol` sets.
 const TOLERANCE: &str = "tol";
+/// The parameter that `--intercept` sets where labels are learned.
+const INTERCEPT: &str = "intercept";
 
 /// Values given by the user, checked; what is not given may be tuned.
 pub fn given(entry: &Entry, pairs: &[String], tol: Option<f64>) -> anyhow::Result<BTreeMap<String, ParamValue>> {
@@ -36,6 +39,21 @@ fn find<'a>(entry: &'a Entry, name: &str) -> anyhow::Result<&'a ParamSpec> {
         let valid_or_none = if valid.is_empty() { "none".to_owned() } else { valid.join(", ") };
         anyhow!("{method} has no parameter `{name}`{}\nvalid: {valid_or_none}", did_you_mean(name, &valid))
     })
+}
+
+/// Switches the method's own intercept on, where centring is no way to one.
+pub fn set_intercept(entry: &Entry, given: &mut BTreeMap<String, ParamValue>) -> anyhow::Result<()> {
+    if !entry.params.iter().any(|s| s.name == INTERCEPT && s.kind == Kind::Flag) {
+        bail!(
+            "--intercept: {} has no intercept of its own with --loss logistic; add a column of ones to the data, which is \
+             penalised like any other feature, or leave --intercept out",
+            entry.info.name
+        );
+    }
+    if given.insert(INTERCEPT.to_owned(), ParamValue::Flag(true)) == Some(ParamValue::Flag(false)) {
+        bail!("--intercept and --param {INTERCEPT}=false contradict each other; give one of them");
+    }
+    Ok(())
 }
 
 fn set_tolerance(entry: &Entry, given: &mut BTreeMap<String, ParamValue>, tol: f64) -> anyhow::Result<()> {

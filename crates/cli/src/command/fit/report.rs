@@ -161,7 +161,7 @@ pub fn weights_csv(data: &MultiTask, model: &Model, intercept: bool) -> anyhow::
     for (name, row) in data.features.iter().zip(weights.rows()) {
         line(name, row)?;
     }
-    if intercept {
+    if intercept || intercepts.iter().any(|c| *c != 0.0) {
         line("(intercept)", intercepts.view())?;
     }
     csv.into_inner().context("weights cannot be written as CSV")
