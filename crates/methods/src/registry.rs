@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{
-    Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssmtl_m,
-};
+use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssml, ssmtl_m};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -22,6 +20,7 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<kmsv::Kmsv>(),
         plain::<gbdsp::Gbdsp>(),
         plain::<srml::Srml>(),
+        plain::<ssml::Ssml>(),
     ]
 });
 

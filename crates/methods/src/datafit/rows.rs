@@ -58,7 +58,7 @@ impl<'a> Rows<'a> {
 
     /// Largest eigenvalue of `c_t X_t'X_t`, by the power method.
     pub fn curvature(&self, t: usize) -> f64 {
-        let mut v = Array1::from_elem(self.shape().0, 1.0);
+        let mut v = Array1::<f64>::from_elem(self.shape().0, 1.0);
         let mut value = 0.0;
         for _ in 0..POWER_STEPS {
             v = self.bend(t, &(&v / v.dot(&v).sqrt().max(f64::MIN_POSITIVE)));

@@ -9,6 +9,7 @@ pub mod metag;
 pub mod ols;
 pub mod rmtfl;
 pub mod srml;
+pub mod ssml;
 pub mod ssmtl_m;
 
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};

@@ -121,6 +121,8 @@ pub enum ResidualKind {
     /// Largest violation of a coordinate's optimality condition, relative to the largest gradient at zero: 0 at points
     /// that no coordinate can leave downhill.
     Stationarity,
+    /// How far the weights moved in the last iteration, as the published code measures it. It bounds nothing.
+    WeightChange,
     /// Reported by another library.
     External,
 }
@@ -134,6 +136,7 @@ impl ResidualKind {
             Self::RelativeGradient => "relative-gradient",
             Self::SmallSingularValues => "small-singular-values",
             Self::Stationarity => "stationarity",
+            Self::WeightChange => "weight-change",
             Self::External => "external",
         }
     }

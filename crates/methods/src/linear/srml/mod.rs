@@ -13,9 +13,9 @@ use serde::Deserialize;
 use crate::datafit::LossScale;
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{ParamSet, ParamSpec, ParamValue};
-use crate::penalty::{Chain, ChainProx};
-use crate::solver::chain::{ChainLoss, ChainObjective, Consensus, Descended, UStep, WStep, consensus, descend};
-use crate::solver::{Convergence, ResidualKind, SolverError};
+use crate::penalty::Chain;
+use crate::solver::chain::{ChainLoss, ChainObjective, Search, UStep, WStep, consensus, descend, search};
+use crate::solver::{Convergence, ResidualKind};
 
 use authors::Authors;
 pub(super) use order::Order;
@@ -30,21 +30,16 @@ const AUTHORS: (f64, usize) = (10.0, 1000);
 /// Gradient steps a task and iteration of ADMM.
 const GRADIENT_STEPS: usize = 10;
 
-/// As accurate, and as long, does ADMM run if it only finds a start.
-const ROUGHLY: f64 = 1e-4;
-const ROUGH_ITERATIONS: usize = 200;
-
-/// A later descent has to be lower by this share to be taken, so that rounding does not choose between equals.
-const LOWER: f64 = 1e-10;
-
 /// `min L + l2 sum_t ||w_t||^2 + l1 sum_t ||w_t||_1 + c sum_{t<T} sum_j relu(-w_tj w_{t+1,j})`, with the slack of the
 /// paper's constraints eliminated. Every fit starts from its own tasks' ridge solutions: nothing is carried along a
 /// grid, because the objective is not convex and the result depends on the start.
 ///
 /// `solver: bcd` is block descent (see [`descend`]): tasks in turn, whole chains of one feature in turn, each block at
-/// its optimum, never uphill. `admm` is the published scheme, returning `U`, whose zeros and signs are exact. `auto`
-/// takes the lowest point that descents from several starts reach: the ridge solutions, what ADMM made of them, the
-/// strict projection of them, and `restarts` random ones. `authors` is the loop of the authors' final file as it is.
+/// its optimum, never uphill. `auto` is a search over such descents, for the local minima that signs create: from the
+/// ridge solutions, from their strict projection, and then from the best point with one feature's signs redrawn, until
+/// `restarts` in a row found nothing lower. Where the loss bends more than the chain (its least curvature and `2 l2`
+/// exceed `2 c`), `F` is convex and one descent is enough. `admm` is the published scheme, returning `U`, whose zeros
+/// and signs are exact. `authors` is the loop of the authors' final file as it is.
 ///
 /// The stationarity that is reported is the largest violation of any weight's optimality condition, relative to the
 /// largest gradient at zero; at 0 the weights are the Nash point of the paper's theorem 5.3.
@@ -130,11 +125,7 @@ impl Method for Srml {
                 &["exact", "sweep", "notebook32"],
                 "admm: global optimum of each feature's chain, one sweep of the closed form, or the notebook's older rule",
             ),
-            ParamSpec::choice(
-                "w_step",
-                &["exact", "gradient"],
-                "admm: each task's optimum, or gradient steps on the rows",
-            ),
+            ParamSpec::choice("w_step", &["exact", "gradient"], "admm: each task's optimum, or gradient steps on the rows"),
             ParamSpec::count(
                 "inner_steps",
                 0,
@@ -149,30 +140,16 @@ impl Method for Srml {
                 "admm: penalty on W = U; 0: 2.1 times the larger of the loss's curvature and c, or 10 for authors",
             ),
             ParamSpec::number("lr", 0.0, true, 1e-3, "authors: learning rate of Adagrad"),
-            ParamSpec::choice(
-                "order",
-                Order::CHOICES,
-                "order of the chain: as in the file, random, or alike tasks together",
-            ),
-            ParamSpec::choice(
-                "start",
-                &["ridge", "random"],
-                "first weights: the tasks' ridge solutions, or uniform(0, 1)",
-            ),
-            ParamSpec::count("restarts", 0, 0, "auto: further descents, from ridge solutions with random signs"),
-            ParamSpec::number(
-                "tol",
-                0.0,
-                true,
-                1e-8,
-                "stationarity to stop at (authors: change of the cost; theirs 1e-4)",
-            ),
+            ParamSpec::choice("order", Order::CHOICES, "order of the chain: as in the file, random, or alike tasks together"),
+            ParamSpec::choice("start", &["ridge", "random"], "first weights: the tasks' ridge solutions, or uniform(0, 1)"),
             ParamSpec::count(
-                "max_iter",
-                1,
-                5000,
-                "iterations after which a fit is reported as not converged (authors: 100)",
+                "restarts",
+                0,
+                40,
+                "auto: the search ends when so many descents in a row, each from new signs of a feature, found nothing",
             ),
+            ParamSpec::number("tol", 0.0, true, 1e-8, "stationarity to stop at (authors: change of the cost; theirs 1e-4)"),
+            ParamSpec::count("max_iter", 1, 5000, "iterations after which a fit is reported as not converged (authors: 100)"),
         ]
     }
 
@@ -193,56 +170,29 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
     let order = params.order.of(loss.shape().1, &context.seed, || loss.ridge_solution(2.0 * params.l2))?;
     let chain = Chain { l1: params.l1, c: params.c };
     let objective = ChainObjective::new(loss, params.l2, chain, order);
-    let start = || match params.start {
-        Start::Ridge => objective.loss.ridge_solution(2.0 * params.l2),
-        Start::Random => Ok(uniform(objective.loss.shape(), context)),
+    let start = match (params.solver, params.start) {
+        (Solver::Authors, _) | (_, Start::Random) => uniform(objective.loss.shape(), context),
+        (_, Start::Ridge) => objective.loss.ridge_solution(2.0 * params.l2)?,
     };
     match params.solver {
-        Solver::Authors => as_published(&objective, params, context),
-        Solver::Admm => Ok(from_consensus(admm(&objective, params, start()?, params.tol, context)?, params)),
-        Solver::Auto if by_rows => Ok(from_consensus(admm(&objective, params, start()?, params.tol, context)?, params)),
-        Solver::Bcd => Ok(from_descent(descend(&objective, start()?, params.tol, params.max_iter, context)?, params)),
-        Solver::Auto => auto(objective, params, start()?, context),
+        Solver::Authors => as_published(&objective, params, start, context),
+        Solver::Bcd => Ok(descend(&objective, start, 0, params.tol, params.max_iter, context)?.into()),
+        Solver::Auto if !by_rows => {
+            let ridge = objective.loss.ridge_solution(2.0 * params.l2)?;
+            let settings = Search { restarts: params.restarts, tol: params.tol, max_sweeps: params.max_iter };
+            Ok(search(&objective, &ridge, start, settings, context)?.into())
+        }
+        Solver::Auto | Solver::Admm => admm(&objective, params, start, context),
     }
 }
 
-/// The lowest point that descents from several starts reach.
-fn auto(
-    objective: ChainObjective<'_>,
-    params: &Params,
-    start: Array2<f64>,
-    context: &Context,
-) -> Result<Fitted, FitError> {
-    let mut starts = vec![start];
-    // Without coupling the objective is convex, and any start is as good.
-    if params.c > 0.0 && starts[0].ncols() > 1 {
-        let rough = admm(&objective, params, starts[0].clone(), ROUGHLY, context)?;
-        let strict = strict_projection(&objective, &starts[0]);
-        starts.extend([rough.weights, strict]);
-        let mut rng = context.seed.stream("restarts").rng();
-        for _ in 0..params.restarts {
-            starts.push(starts[0].mapv(|w| if rng.random() { w } else { -w }));
-        }
-    }
-    let mut best: Option<Descended> = None;
-    for start in starts {
-        let found = descend(&objective, start, params.tol, params.max_iter, context)?;
-        let lower = |best: &Descended| found.value.total < best.value.total - LOWER * best.value.total.abs();
-        if best.as_ref().is_none_or(lower) {
-            best = Some(found);
-        }
-    }
-    let best = best.ok_or(SolverError::NotFinite)?;
-    Ok(from_descent(best, params))
-}
-
+/// `U` predicts; `W` and `D` are kept beside it.
 fn admm(
     objective: &ChainObjective<'_>,
     params: &Params,
     start: Array2<f64>,
-    tol: f64,
     context: &Context,
-) -> Result<Consensus, FitError> {
+) -> Result<Fitted, FitError> {
     let w_step = match (params.w_step, params.inner_steps) {
         (Tasks::Exact, _) => WStep::Exact,
         (Tasks::Gradient, 0) => WStep::Gradient(GRADIENT_STEPS),
@@ -250,26 +200,30 @@ fn admm(
     };
     let automatic = BEYOND * objective.loss.lipschitz().max(params.c).max(f64::MIN_POSITIVE);
     let rho = if params.rho > 0.0 { params.rho } else { automatic };
-    let limit = if params.solver == Solver::Auto { ROUGH_ITERATIONS } else { params.max_iter };
-    consensus(objective, (w_step, params.u_step), rho, start, tol, limit, context)
+    let steps = (w_step, params.u_step);
+    let found = consensus(objective, steps, rho, start, params.tol, params.max_iter, context)?;
+    Ok(Fitted {
+        model: Model::linear(found.weights.clone()),
+        objective: found.value,
+        convergence: Convergence {
+            rule: ResidualKind::Stationarity,
+            residual: found.stationarity,
+            iterations: found.iterations,
+            converged: found.stationarity <= params.tol,
+        },
+        components: vec![("U".into(), found.weights), ("W".into(), found.fitted), ("D".into(), found.dual)],
+        memberships: BTreeMap::new(),
+        trace: found.trail.objective,
+        traces: found.trail.series,
+    })
 }
 
-/// The nearest weights whose neighbours do not disagree.
-fn strict_projection(objective: &ChainObjective<'_>, w: &Array2<f64>) -> Array2<f64> {
-    let order = objective.order();
-    let (strict, q) = (Chain { l1: 0.0, c: f64::INFINITY }, vec![1.0; order.len()]);
-    let mut out = Array2::zeros(w.raw_dim());
-    let mut prox = ChainProx::default();
-    for (row, mut into) in w.rows().into_iter().zip(out.rows_mut()) {
-        let b: Vec<f64> = order.iter().map(|&t| row[t]).collect();
-        let mut u = vec![0.0; b.len()];
-        prox.minimise(strict, &q, &b, &mut u);
-        order.iter().zip(u).for_each(|(&t, v)| into[t] = v);
-    }
-    out
-}
-
-fn as_published(objective: &ChainObjective<'_>, params: &Params, context: &Context) -> Result<Fitted, FitError> {
+fn as_published(
+    objective: &ChainObjective<'_>,
+    params: &Params,
+    start: Array2<f64>,
+    context: &Context,
+) -> Result<Fitted, FitError> {
     let ChainLoss::Rows(rows) = &objective.loss else {
         return Err(FitError::NotApplicable("solver=authors is their regression file; it learns no labels".into()));
     };
@@ -280,7 +234,7 @@ fn as_published(objective: &ChainObjective<'_>, params: &Params, context: &Conte
         tol: params.tol,
         max_iter: params.max_iter,
     };
-    let ended = authors.run(objective, rows, uniform(rows.shape(), context), context)?;
+    let ended = authors.run(objective, rows, start, context)?;
     let convergence = Convergence {
         rule: ResidualKind::RelativeObjectiveChange,
         residual: ended.change,
@@ -301,43 +255,4 @@ fn as_published(objective: &ChainObjective<'_>, params: &Params, context: &Conte
 fn uniform((p, m): (usize, usize), context: &Context) -> Array2<f64> {
     let mut rng = context.seed.stream("start").rng();
     Array2::from_shape_simple_fn((p, m), || rng.random())
-}
-
-fn from_descent(found: Descended, params: &Params) -> Fitted {
-    let Descended { weights, value, stationarity, sweeps, trace } = found;
-    let convergence = Convergence {
-        rule: ResidualKind::Stationarity,
-        residual: stationarity,
-        iterations: sweeps,
-        converged: stationarity <= params.tol,
-    };
-    Fitted {
-        model: Model::linear(weights.clone()),
-        objective: value,
-        convergence,
-        components: vec![("W".into(), weights)],
-        memberships: BTreeMap::new(),
-        trace,
-        traces: BTreeMap::new(),
-    }
-}
-
-/// `U` predicts; `W` and `D` are kept beside it.
-fn from_consensus(found: Consensus, params: &Params) -> Fitted {
-    let Consensus { weights, fitted, dual, value, stationarity, iterations, trail } = found;
-    let convergence = Convergence {
-        rule: ResidualKind::Stationarity,
-        residual: stationarity,
-        iterations,
-        converged: stationarity <= params.tol,
-    };
-    Fitted {
-        model: Model::linear(weights.clone()),
-        objective: value,
-        convergence,
-        components: vec![("U".into(), weights), ("W".into(), fitted), ("D".into(), dual)],
-        memberships: BTreeMap::new(),
-        trace: trail.objective,
-        traces: trail.series,
-    }
 }

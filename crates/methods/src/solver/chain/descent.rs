@@ -1,14 +1,16 @@
-//! Block descent on the chain objective: whole tasks in turn, then whole chains of single features.
+//! Block descent on the chain objective: chains of single features in turn, then whole tasks.
+
+use std::collections::BTreeMap;
 
 use ndarray::Array2;
 
 use super::ChainObjective;
 use super::consensus::by_rows;
 use super::task::TaskProblem;
-use crate::method::{Context, FitError};
+use crate::method::{Context, FitError, Fitted, Model};
 use crate::penalty::ChainProx;
 use crate::solver::coordinate::Costs;
-use crate::solver::{SolverError, Value};
+use crate::solver::{Convergence, ResidualKind, SolverError, Value};
 
 /// A chain of one feature is moved if that lowers the objective by more than this share of it, which rounding does not
 /// reach.
@@ -22,17 +24,34 @@ pub struct Descended {
     pub value: Value,
     /// [`ChainObjective::stationarity`] there.
     pub stationarity: f64,
+    /// Whether that is below the tolerance.
+    pub converged: bool,
     /// Sweeps through all tasks.
     pub sweeps: usize,
     /// Objective after each sweep, the start first.
     pub trace: Vec<f64>,
 }
 
+impl From<Descended> for Fitted {
+    fn from(found: Descended) -> Self {
+        let Descended { weights, value: objective, stationarity: residual, converged, sweeps: iterations, trace } = found;
+        Self {
+            model: Model::linear(weights.clone()),
+            objective,
+            convergence: Convergence { rule: ResidualKind::Stationarity, residual, iterations, converged },
+            components: vec![("W".into(), weights)],
+            memberships: BTreeMap::new(),
+            trace,
+            traces: BTreeMap::new(),
+        }
+    }
+}
+
 /// Lowers the objective from `start` until its stationarity is below `tol`.
 ///
-/// A sweep gives each task in turn the optimum of its convex problem (or goes some way towards it), its neighbours
-/// standing still; then each feature the *global* optimum over all tasks' weights of that feature, which a dynamic
-/// programme finds. Both only go downhill. The fixed points are Nash points of the tasks from which no single feature
+/// A sweep gives each feature, from `first` on, the *global* optimum over all tasks' weights of that feature, which a
+/// dynamic programme finds; then each task in turn the optimum of its convex problem (or goes some way towards it), its
+/// neighbours standing still. Both only go downhill. The fixed points are Nash points of the tasks from which no single feature
 /// can leave either, which removes most of the local minima that signs create.
 ///
 /// # Errors
@@ -40,6 +59,7 @@ pub struct Descended {
 pub fn descend(
     objective: &ChainObjective<'_>,
     start: Array2<f64>,
+    first: usize,
     tol: f64,
     max_sweeps: usize,
     context: &Context,
@@ -59,11 +79,12 @@ pub fn descend(
         trace.push(value.total);
         let stationarity = objective.stationarity(&weights, &gradient);
         // The first sweep always runs: a start may be stationary for the tasks but not for the features.
-        if (stationarity <= tol && sweeps > 0) || sweeps == max_sweeps {
-            return Ok(Descended { weights, value, stationarity, sweeps, trace });
+        let converged = stationarity <= tol && sweeps > 0;
+        if converged || sweeps == max_sweeps {
+            return Ok(Descended { weights, value, stationarity, converged, sweeps, trace });
         }
         let worthwhile = WORTHWHILE * value.total.abs().min(trace[0].abs());
-        for j in 0..p {
+        for j in (0..p).map(|j| (first + j) % p) {
             features.step(objective, &mut tasks, &mut weights, j, worthwhile);
         }
         for &t in objective.order() {

@@ -77,6 +77,16 @@ impl<'a> ChainLoss<'a> {
         }
     }
 
+    /// The least eigenvalue of task `t`'s Hessian at any weights, as far as it is known.
+    pub fn least_curvature(&self, t: usize) -> f64 {
+        match self {
+            Self::Squared(loss) if loss.spectrum(t).rank() == loss.n_features() => {
+                loss.factor(t) * loss.spectrum(t).values.last().copied().unwrap_or(0.0)
+            }
+            _ => 0.0,
+        }
+    }
+
     /// A bound on the eigenvalues of all tasks' Hessians: the `H` of the paper's theory.
     pub fn lipschitz(&self) -> f64 {
         (0..self.shape().1).map(|t| self.curvature(t)).fold(0.0, f64::max)

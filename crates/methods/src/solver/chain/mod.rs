@@ -3,11 +3,13 @@
 mod consensus;
 mod descent;
 mod loss;
+mod search;
 mod task;
 
 pub use consensus::{Consensus, Trail, UStep, WStep, consensus};
 pub use descent::{Descended, descend};
 pub use loss::ChainLoss;
+pub use search::{Search, search};
 
 use ndarray::Array2;
 
@@ -48,10 +50,14 @@ impl<'a> ChainObjective<'a> {
         &self.order
     }
 
-    /// The objective for another coupling of the chain.
-    #[must_use]
-    pub fn coupled(self, c: f64) -> Self {
-        Self { chain: Chain { c, ..self.chain }, ..self }
+    /// Whether the smooth part is known to bend enough for the objective to be convex: `relu(-ab) + (a^2 + b^2)/2` is
+    /// the larger of two convex functions, so each neighbour of a task uses up `c` of its curvature.
+    pub fn is_convex(&self) -> bool {
+        let enough = |(t, neighbours): (usize, &[Option<usize>; 2])| {
+            let used = self.chain.cost(neighbours.iter().flatten().count() as f64);
+            used <= self.loss.least_curvature(t) + 2.0 * self.l2
+        };
+        self.neighbours.iter().enumerate().all(enough)
     }
 
     /// Loss, penalty and their sum, and the gradient of the smooth part.
@@ -65,7 +71,8 @@ impl<'a> ChainObjective<'a> {
     /// Value of what is not smooth.
     pub fn kinks(&self, w: &Array2<f64>) -> f64 {
         let rows = w.rows().into_iter();
-        let disagreement: f64 = rows.map(|row| self.chain.disagreement(self.order.iter().map(|&t| row[t]))).sum();
+        let disagreement: f64 =
+            rows.map(|row| self.chain.disagreement(self.order.iter().map(|&t| row[t]))).sum();
         self.chain.l1 * w.iter().map(|v| v.abs()).sum::<f64>() + disagreement
     }
 
