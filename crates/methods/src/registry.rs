@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, srml, ssml, ssmtl_m};
+use crate::linear::{
+    Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl, srml,
+    ssml, ssmtl_m,
+};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -21,6 +24,8 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<gbdsp::Gbdsp>(),
         plain::<srml::Srml>(),
         plain::<ssml::Ssml>(),
+        plain::<multi_level_lasso::MultiLevelLasso>(),
+        plain::<mtw::Mtw>(),
     ]
 });
 

@@ -6,6 +6,8 @@ pub mod kmsv;
 pub mod l21;
 pub mod lasso;
 pub mod metag;
+pub mod mtw;
+pub mod multi_level_lasso;
 pub mod ols;
 pub mod rmtfl;
 pub mod srml;

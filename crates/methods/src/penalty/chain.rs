@@ -97,10 +97,8 @@ impl ChainProx {
             let before = if i > 0 && !agrees(i) { zero } else { any };
             self.pivots.clear();
             self.eliminated.clear();
-            for k in i..n {
-                if self.pull[k] <= 0.0 || (k > i && agrees(k)) || !self.extend(chain.c, q[k], self.pull[k]) {
-                    break;
-                }
+            let mut k = i;
+            while k < n && self.pull[k] > 0.0 && (k == i || !agrees(k)) && self.extend(chain.c, q[k], self.pull[k]) {
                 if self.solve(chain.c) {
                     let gain: f64 = self.segment.iter().zip(&self.pull[i..]).map(|(v, pull)| v * pull).sum();
                     if before - gain / 2.0 < self.nonzero[k] {
@@ -108,6 +106,7 @@ impl ChainProx {
                         self.start[k] = i;
                     }
                 }
+                k += 1;
             }
         }
         u.fill(0.0);
@@ -123,7 +122,9 @@ impl ChainProx {
             let i = self.start[k];
             self.pivots.clear();
             self.eliminated.clear();
-            (i..=k).all(|t| self.extend(chain.c, q[t], self.pull[t]));
+            for (t, &q) in q.iter().enumerate().take(end).skip(i) {
+                self.extend(chain.c, q, self.pull[t]);
+            }
             self.solve(chain.c);
             (i..=k).for_each(|t| u[t] = self.segment[t - i].copysign(b[t]));
             must_be_zero = i > 0 && !agrees(i);

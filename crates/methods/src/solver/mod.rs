@@ -4,7 +4,7 @@ mod admm;
 mod cascade;
 mod certificate;
 pub mod chain;
-mod coordinate;
+pub(crate) mod coordinate;
 mod fista;
 mod resolvent;
 mod spg;
