@@ -148,7 +148,11 @@ impl Runner<'_> {
             let mut metrics = BTreeMap::new();
             // Where folds choose there is no validation part.
             for &part in parts.iter().filter(|part| prepared.part(**part).n_samples() > 0) {
-                metrics.insert(part, measures(&model, prepared.part(part)));
+                let measured = measures(&model, prepared.part(part));
+                if measured.is_empty() {
+                    return Ok(Outcome::Failed("no measure of the predictions is a finite number".into()));
+                }
+                metrics.insert(part, measured);
             }
             let mut convergence = fitted.convergence;
             // JSON has no infinity; an uncertified fit is as bad as the largest number.
@@ -169,7 +173,7 @@ impl Runner<'_> {
                 artifacts: BTreeMap::new(),
             };
             if !point.is_finite() {
-                return Ok(Outcome::Failed("a measure or the objective is not a finite number".into()));
+                return Ok(Outcome::Failed("the objective or a measure of recovery is not a finite number".into()));
             }
             if score {
                 point.memberships.clone_from(&fitted.memberships);
@@ -207,13 +211,14 @@ impl Runner<'_> {
     }
 }
 
-/// Every measure of prediction that the targets allow: one value a task, or one in all for a pooled one.
+/// Every measure of prediction that the targets allow: one value a task, or one in all for a pooled one. A measure that a
+/// task leaves undefined, as a few equal targets leave explained variance, is left out.
 pub fn measures(model: &Model, part: &MultiTask) -> BTreeMap<Metric, Vec<f64>> {
     let predictions: Vec<Array1<f64>> =
         part.tasks.iter().enumerate().map(|(t, task)| model.predict(t, &task.x)).collect();
     let pairs: Vec<_> = part.tasks.iter().zip(&predictions).map(|(task, f)| (&task.y, f)).collect();
     let all = Metric::of_predictions(part.target).into_iter().map(|m| (m, m.values(&pairs)));
-    all.filter(|(_, values)| !values.is_empty()).collect()
+    all.filter(|(_, values)| !values.is_empty() && values.iter().all(|v| v.is_finite())).collect()
 }
 
 /// Architecture and the vector extensions that decide which kernels run.
