@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::linear::{Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, ssmtl_m};
+use crate::linear::{
+    Decomposition, GenGlMethod, StrengthMax, caso, gbdsp, kmsv, l21, lasso, metag, ols, rmtfl, rmtl, srmtl, ssmtl_m,
+    trace_norm,
+};
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -19,6 +22,10 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         gengl::<ssmtl_m::SsmtlM>(),
         plain::<kmsv::Kmsv>(),
         plain::<gbdsp::Gbdsp>(),
+        gengl::<trace_norm::TraceNorm>(),
+        gengl::<rmtl::Rmtl>(),
+        plain::<srmtl::Srmtl>(),
+        plain::<caso::Caso>(),
     ]
 });
 
