@@ -3,7 +3,7 @@
 
 use faer::Side;
 use faer::linalg::matmul::triangular::{BlockStructure, matmul};
-use faer::linalg::solvers::{Llt, Solve};
+use faer::linalg::solvers::{DenseSolveCore, Llt, Solve};
 use faer::{Accum, Mat, MatMut, Par};
 use ndarray::{Array1, Array2, ArrayView1, s};
 
@@ -100,6 +100,34 @@ impl Spectrum {
     }
 }
 
+/// All eigenvalues of a symmetric matrix, whatever their signs: `A = V diag(values) V'`.
+#[derive(Debug, Clone)]
+pub struct Eigen {
+    /// Eigenvalues, in increasing order.
+    pub values: Array1<f64>,
+    /// Eigenvectors, one column a value.
+    pub vectors: Array2<f64>,
+}
+
+impl Eigen {
+    /// Decomposes a symmetric matrix, of which the lower half is read.
+    ///
+    /// # Errors
+    /// If the matrix has non-finite entries.
+    pub fn of(a: &Array2<f64>) -> Result<Self, NotFinite> {
+        if a.iter().any(|v| !v.is_finite()) {
+            return Err(NotFinite);
+        }
+        let eigen = to_faer(a).self_adjoint_eigen(Side::Lower).map_err(|_| NotFinite)?;
+        let (values, vectors) = (eigen.S().column_vector(), eigen.U());
+        let n = a.nrows();
+        Ok(Self {
+            values: (0..n).map(|i| values[i]).collect(),
+            vectors: Array2::from_shape_fn((n, n), |(i, j)| vectors[(i, j)]),
+        })
+    }
+}
+
 /// Thin singular value decomposition `A = U diag(values) V'`. Small values keep their digits, which the eigenvalues of
 /// `A'A` would halve.
 #[derive(Debug, Clone)]
@@ -131,6 +159,11 @@ impl Svd {
         })
     }
 
+    /// `U diag(values) V'` with other values.
+    pub fn rebuild(&self, values: &Array1<f64>) -> Array2<f64> {
+        (&self.left * values).dot(&self.right.t())
+    }
+
     /// The first `r` left vectors.
     pub fn leading(&self, r: usize) -> Array2<f64> {
         self.left.slice(s![.., ..r]).to_owned()
@@ -149,6 +182,13 @@ impl Cholesky {
     /// Factors the matrix; `None` if it is not positive definite.
     pub fn of(a: &Array2<f64>) -> Option<Self> {
         to_faer(a).llt(Side::Lower).ok().map(Self)
+    }
+
+    /// `A^{-1}`.
+    pub fn inverse(&self) -> Array2<f64> {
+        let n = self.0.L().nrows();
+        let inverse = self.0.inverse();
+        Array2::from_shape_fn((n, n), |(i, j)| inverse[(i.max(j), i.min(j))])
     }
 
     /// Overwrites `b` by `A^{-1} b`.
@@ -213,6 +253,8 @@ mod tests {
         let mut b = array![1.0, 2.0];
         Cholesky::of(&a).unwrap().solve(&mut b);
         assert!((a.dot(&b) - array![1.0, 2.0]).iter().all(|d: &f64| d.abs() < 1e-14));
+        let inverse = Cholesky::of(&a).unwrap().inverse();
+        assert!((a.dot(&inverse) - Array2::<f64>::eye(2)).iter().all(|d| d.abs() < 1e-14));
         assert!(Cholesky::of(&array![[0.0, 1.0], [1.0, 0.0]]).is_none());
     }
 

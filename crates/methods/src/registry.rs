@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use crate::linear::{
-    Decomposition, GenGlMethod, StrengthMax, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl, srml,
-    ssml, ssmtl_m,
+    Decomposition, GenGlMethod, StrengthMax, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl,
+    rmtl, srml, srmtl, ssml, ssmtl_m, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -22,6 +22,10 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         gengl::<ssmtl_m::SsmtlM>(),
         plain::<kmsv::Kmsv>(),
         plain::<gbdsp::Gbdsp>(),
+        gengl::<trace_norm::TraceNorm>(),
+        gengl::<rmtl::Rmtl>(),
+        plain::<srmtl::Srmtl>(),
+        plain::<caso::Caso>(),
         plain::<srml::Srml>(),
         plain::<ssml::Ssml>(),
         plain::<multi_level_lasso::MultiLevelLasso>(),

@@ -180,7 +180,7 @@ impl<'a> Logistic<'a> {
         };
         for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
             let c = self.factors[t];
-            let curvature = f.mapv(|f| (sigmoid(f) * sigmoid(-f)).max(FLAT));
+            let curvature = floored_curvature(f);
             let mut response =
                 Zip::from(y).and(f).and(&curvature).map_collect(|&y, &f, &d| f + y * sigmoid(-y * f) / d);
             let weights = curvature * c;
@@ -215,6 +215,46 @@ impl<'a> Logistic<'a> {
                 // 0 log 0 = 0: without scale the first coin never shows its wrong side.
                 let first = if scaled > 0.0 { scaled * log } else { 0.0 };
                 first + (1.0 - scaled) * ln_ratio(wrong * (1.0 - scale), right, -y * f)
+            });
+            self.factors[t] * each.sum::<f64>()
+        };
+        self.data.tasks.iter().enumerate().map(|(t, task)| of_task(t, &task.y)).sum()
+    }
+
+    /// Changes of the probabilities `s` that move the gradient by about minus the Hessian times `step`, and minus the
+    /// gradient that they give. Without intercepts a probability that would leave `(0, 1)` goes nine tenths of the way
+    /// to the end; with them, where the changes of a task have to cancel, there is then no answer.
+    pub fn dual_at(&self, point: &LogisticPoint, step: &Array2<f64>) -> Option<(Vec<Array1<f64>>, Array2<f64>)> {
+        let mut changes = Vec::with_capacity(self.n_tasks());
+        let mut dual = -&point.gradient;
+        for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
+            let mut moved = x.dot(&step.column(t));
+            let curvature = f.mapv(|f| sigmoid(f) * sigmoid(-f));
+            if self.intercept {
+                let mean = moved.dot(&curvature) / curvature.sum().max(f64::MIN_POSITIVE);
+                moved -= mean;
+            }
+            for (((change, &y), &f), &d) in moved.iter_mut().zip(y).zip(f).zip(&curvature) {
+                let (wrong, right) = (sigmoid(-y * f), sigmoid(y * f));
+                let wanted = *change * y * d;
+                *change = wanted.clamp(-0.9 * wrong, 0.9 * right);
+                if self.intercept && *change != wanted {
+                    return None;
+                }
+            }
+            dual.column_mut(t).scaled_add(self.factors[t], &x.t().dot(&(&moved * y)));
+            changes.push(moved);
+        }
+        Some((changes, dual))
+    }
+
+    /// `sum_t c_t sum_i KL(scale (s_ti + change_ti), s_ti)`: [`Self::divergence`] at other probabilities.
+    pub fn entropy(&self, point: &LogisticPoint, changes: &[Array1<f64>], scale: f64) -> f64 {
+        let of_task = |t: usize, y: &Array1<f64>| {
+            let each = y.iter().zip(&point.predictors[t]).zip(&changes[t]).map(|((y, f), change)| {
+                let (wrong, right) = (sigmoid(-y * f), sigmoid(y * f));
+                let change = scale * change - (1.0 - scale) * wrong;
+                coin(wrong, change) + coin(right, -change)
             });
             self.factors[t] * each.sum::<f64>()
         };
@@ -281,6 +321,26 @@ fn softplus(v: f64) -> f64 {
 fn sigmoid(v: f64) -> f64 {
     let e = (-v.abs()).exp();
     if v >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }
+}
+
+/// `s (1 - s)`, at least [`FLAT`].
+fn floored_curvature(predictor: &Array1<f64>) -> Array1<f64> {
+    predictor.mapv(|f| (sigmoid(f) * sigmoid(-f)).max(FLAT))
+}
+
+/// `q log(q/p) - (q - p)` for `q = p + change`: one side's share of a relative entropy, without the part that the other
+/// side cancels.
+fn coin(p: f64, change: f64) -> f64 {
+    let q = p + change;
+    if q <= 0.0 {
+        return p;
+    }
+    let r = change / p;
+    // Near 0 the difference of the two terms would have no digits: r^2/2 - r^3/6 + r^4/12.
+    if r.abs() < 1e-4 {
+        return p * r * r * (0.5 - r / 6.0 + r * r / 12.0);
+    }
+    q * r.ln_1p() - change
 }
 
 /// `log((b + a) / b)` for `a >= 0`, where `b = sigma(-logit)` may be too small to divide by.
@@ -415,6 +475,35 @@ mod tests {
                 }
                 let expected = point.value + conjugate - scale * (&w * &point.gradient).sum();
                 assert!((loss.divergence(&point, scale) - expected).abs() < 1e-12, "{scale} {intercept}");
+            }
+        }
+    }
+
+    #[test]
+    fn changed_probabilities_are_dual_points() {
+        let data = data();
+        let w = array![[0.3, -1.0, 0.2], [2.0, 0.4, -0.7]];
+        for intercept in [false, true] {
+            let loss = Logistic::new(&data, LossScale::HalfMean, intercept).unwrap();
+            let point = loss.at(&w);
+            let unchanged: Vec<_> = point.predictors.iter().map(|f| Array1::zeros(f.len())).collect();
+            for scale in [0.9, 0.3] {
+                assert!((loss.entropy(&point, &unchanged, scale) - loss.divergence(&point, scale)).abs() < 1e-14);
+            }
+            for size in [1e-1, 1e-5] {
+                let step = array![[1.0, 0.3, -0.5], [-0.2, 0.4, 0.1]] * size;
+                let (changes, dual) = loss.dual_at(&point, &step).unwrap();
+                for t in 0..3 {
+                    let hessian = loss.expand(t, w.column(t)).hessian;
+                    let moved = &dual.column(t) + &point.gradient.column(t) - hessian.dot(&step.column(t));
+                    assert!(moved.iter().all(|d| d.abs() < 1e-15));
+                    assert!(!intercept || (&changes[t] * &data.tasks[t].y).sum().abs() < 1e-16);
+                }
+                // To second order the entropy is the quadratic form of the Hessian.
+                let form: f64 =
+                    (0..3).map(|t| step.column(t).dot(&loss.expand(t, w.column(t)).hessian.dot(&step.column(t)))).sum();
+                let entropy = loss.entropy(&point, &changes, 1.0);
+                assert!((entropy - form / 2.0).abs() < size * form, "{entropy} {form}");
             }
         }
     }

@@ -208,6 +208,39 @@ impl Squared {
         out
     }
 
+    /// `(c_t X_t'X_t)^+ v_t` for every task.
+    pub fn pseudo_solve(&self, v: &Array2<f64>) -> Array2<f64> {
+        let mut out = Array2::zeros(v.raw_dim());
+        for (t, spectrum) in self.spectra.iter().enumerate() {
+            out.column_mut(t).assign(&(spectrum.pseudo_solve(&v.column(t).to_owned()) / self.factors[t]));
+        }
+        out
+    }
+
+    /// `L(W) + ridge ||W||_F^2`, as the loss of data with rows added.
+    ///
+    /// # Errors
+    /// If a moment is not finite.
+    pub fn with_ridge(&self, ridge: f64) -> Result<Self, NotFinite> {
+        let moments = &self.statistics.moments;
+        let mut gram: Vec<Arc<Gram>> = Vec::with_capacity(self.n_tasks());
+        for t in 0..self.n_tasks() {
+            let same =
+                |s: &usize| Arc::ptr_eq(&moments.gram[*s], &moments.gram[t]) && self.factors[*s] == self.factors[t];
+            gram.push(match (0..t).find(same) {
+                Some(s) => Arc::clone(&gram[s]),
+                None => {
+                    let mut full = moments.gram[t].to_full();
+                    full.diag_mut().mapv_inplace(|d| d + 2.0 * ridge / self.factors[t]);
+                    Arc::new(Gram::Full(full))
+                }
+            });
+        }
+        let statistics = Arc::new(Statistics::new(Moments { gram, ..moments.clone() }));
+        let spectra = statistics.spectra()?.to_vec();
+        Ok(Self { statistics, spectra, ..self.clone() })
+    }
+
     /// `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`: by how much fits whose gradients differ by `delta` differ.
     pub fn distance(&self, delta: &Array2<f64>) -> f64 {
         if self.shared {

@@ -3,17 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::Array2;
+use mtl_core::Target;
+use ndarray::{Array1, Array2};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::composite::{self, Bounded};
 use crate::datafit::{LossScale, Squared};
 use crate::method::{Context, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{ParamSet, ParamSpec};
-use crate::penalty::Component;
+use crate::params::{ParamSet, ParamSpec, ParamValue};
+use crate::penalty::{Component, Penalty, Quadratic};
 use crate::solver::{
-    Admm, Convergence, DualPoint, Momentum, Objective, ResidualKind, Smoothing, Solution, SolverError, Spg, Step,
-    StopRule, Stopping, cascade, coordinate_descent, fista, spg, sum,
+    Admm, Composite, Convergence, DualPoint, Loss, Momentum, Objective, ResidualKind, Smoothing, Solution, SolverError,
+    Spg, Step, StopRule, Stopping, Sum, accelerated, cascade, coordinate_descent, fista, malsar, newton, spg, sum,
 };
 
 /// Named components with their penalties.
@@ -24,7 +26,8 @@ pub type Decomposition = Vec<(String, Component)>;
 pub struct StrengthMax {
     /// Its name.
     pub parameter: &'static str,
-    /// The value, given the gradient of the loss at zero up to its sign, `c_t X_t'y_t` (features x tasks).
+    /// The value, given the gradient of the loss at zero up to its sign, for least squares `c_t X_t'y_t` (features x
+    /// tasks).
     pub of: fn(&Array2<f64>) -> f64,
 }
 
@@ -35,6 +38,11 @@ impl StrengthMax {
     /// If the data are not finite.
     pub fn on(&self, problem: &Problem, point: &ParamSet) -> Result<f64, FitError> {
         let options: Options = point.read();
+        if problem.train.target == Target::Binary {
+            let loss = Bounded::new(problem, options.loss_scale, options.intercept)?;
+            let zeros = Array2::zeros(loss.get().shape());
+            return Ok((self.of)(&-loss.get().at(&zeros).gradient));
+        }
         let loss = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
         Ok((self.of)(&loss.correlations()))
     }
@@ -53,6 +61,11 @@ pub trait GenGlMethod: Send + Sync {
 
     /// The components and their penalties (SSMTL, Table 1).
     fn decomposition(params: &Self::Params) -> Decomposition;
+
+    /// The loss scale if none is given, for methods whose strengths are known under another than `half-sum`.
+    fn loss_scale() -> &'static str {
+        "half-sum"
+    }
 
     /// The strength that leaves nothing but zero from some value on, where that value has a closed form.
     fn strength_max() -> Option<StrengthMax> {
@@ -82,7 +95,11 @@ impl<M: GenGlMethod> Method for M {
     }
 
     fn params() -> Vec<ParamSpec> {
-        M::own_params().into_iter().chain(shared_params()).collect()
+        let mut params: Vec<_> = M::own_params().into_iter().chain(shared_params()).collect();
+        for scale in params.iter_mut().filter(|spec| spec.name == "loss_scale") {
+            scale.default = ParamValue::Choice(M::loss_scale().into());
+        }
+        params
     }
 
     fn fit_path(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
@@ -99,6 +116,7 @@ enum Solver {
     Admm,
     Fista,
     Spg,
+    Malsar,
 }
 
 /// Together or one after the other.
@@ -122,6 +140,18 @@ struct Options {
     mu: f64,
     components: Fit,
     sweeps: usize,
+    /// Of methods that have it.
+    #[serde(default)]
+    ridge: f64,
+    /// Of methods that have it.
+    #[serde(default)]
+    intercept: bool,
+}
+
+/// `ridge`, for methods that offer it.
+pub(super) fn ridge_param() -> ParamSpec {
+    let doc = "strength of an additional ridge ||W||_F^2, without 1/2 (rho_L2 in MALSAR)";
+    ParamSpec { strength: true, ..ParamSpec::number("ridge", 0.0, false, 0.0, doc) }
 }
 
 /// Declares the shared options.
@@ -129,9 +159,10 @@ fn shared_params() -> Vec<ParamSpec> {
     vec![
         ParamSpec::choice(
             "solver",
-            &["auto", "coordinate", "admm", "fista", "spg"],
-            "auto: coordinate descent for a pure l1 penalty, admm otherwise; fista: accelerated proximal gradient, \
-             where there is a closed proximal operator; spg: the published smoothing proximal gradient",
+            &["auto", "coordinate", "admm", "fista", "spg", "malsar"],
+            "auto: coordinate descent for a pure l1 penalty, admm otherwise, for labels within Newton steps; fista: \
+             accelerated proximal gradient, where there is a closed proximal operator; spg: the published smoothing \
+             proximal gradient; malsar: the iteration of MALSAR 1.1, which stops on the objective's change",
         ),
         ParamSpec::choice(
             "stop",
@@ -166,23 +197,14 @@ pub(super) fn fit_path<M: GenGlMethod>(
     path.iter()
         .map(|point| {
             let options: Options = point.read();
-            let decomposition = M::decomposition(&point.read());
             let m = problem.train.n_tasks();
             let (names, penalties): (Vec<_>, Vec<_>) =
-                decomposition.into_iter().map(|(name, component)| (name, component.for_tasks(m))).unzip();
-            let loss = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
-            let objective = Objective { loss: &loss, components: &penalties };
-            let solution = match options.components {
-                Fit::Joint => solve(&objective, &options, &mut warm, context)?,
-                Fit::Cascade => cascade(&objective, options.sweeps, options.stopping(), context, |alone, start| {
-                    let mut warm = Warm { admm: None, components: vec![start] };
-                    solve(alone, &options, &mut warm, context).map_err(|e| match e {
-                        FitError::Solver(e) => e,
-                        FitError::NotApplicable(_) => SolverError::NotFinite,
-                    })
-                })?,
+                M::decomposition(&point.read()).into_iter().map(|(name, c)| (name, c.for_tasks(m))).unzip();
+            let (solution, intercepts) = match problem.train.target {
+                Target::Regression => (squared(problem, &penalties, &options, &mut warm, context)?, Array1::zeros(m)),
+                Target::Binary => binary(problem, &penalties, &options, &mut warm, context)?,
             };
-            let model = Model::linear(sum(&solution.components));
+            let model = Model::Linear { weights: sum(&solution.components), intercepts };
             let components: Vec<_> = names.into_iter().zip(solution.components).collect();
             let memberships = M::memberships(&components);
             let Solution { value: objective, convergence, trace, .. } = solution;
@@ -191,11 +213,132 @@ pub(super) fn fit_path<M: GenGlMethod>(
         .collect()
 }
 
+/// One point under squared loss.
+fn squared(
+    problem: &Problem,
+    penalties: &[Component],
+    options: &Options,
+    warm: &mut Warm,
+    context: &Context,
+) -> Result<Solution, FitError> {
+    composite::no_intercept(options.intercept)?;
+    let plain = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
+    if options.solver == Solver::Malsar {
+        return published(&plain, penalties, options, context);
+    }
+    if options.ridge == 0.0 {
+        return joint_or_cascade(&plain, penalties, options, warm, context);
+    }
+    let key = (options.ridge, options.loss_scale);
+    let loss = match warm.ridged.take() {
+        Some((known, loss)) if known == key => loss,
+        _ => plain.with_ridge(options.ridge).map_err(SolverError::from)?,
+    };
+    let mut solution = joint_or_cascade(&loss, penalties, options, warm, context)?;
+    let value = &mut solution.value;
+    value.loss = plain.value(&sum(&solution.components));
+    value.penalty = value.total - value.loss;
+    warm.ridged = Some((key, loss));
+    Ok(solution)
+}
+
+fn joint_or_cascade(
+    loss: &Squared,
+    penalties: &[Component],
+    options: &Options,
+    warm: &mut Warm,
+    context: &Context,
+) -> Result<Solution, FitError> {
+    let objective = Objective { loss, components: penalties };
+    match options.components {
+        Fit::Joint => solve(&objective, options, warm, context),
+        Fit::Cascade => Ok(cascade(&objective, options.sweeps, options.stopping(), context, |alone, start| {
+            let mut warm = Warm { components: vec![start], ..Warm::default() };
+            solve(alone, options, &mut warm, context).map_err(|e| match e {
+                FitError::Solver(e) => e,
+                FitError::NotApplicable(_) => SolverError::NotFinite,
+            })
+        })?),
+    }
+}
+
+/// The iteration of MALSAR under squared loss.
+fn published(
+    loss: &Squared,
+    penalties: &[Component],
+    options: &Options,
+    context: &Context,
+) -> Result<Solution, FitError> {
+    if !penalties.iter().all(Component::has_closed_prox) {
+        return Err(FitError::NotApplicable(NO_PROX.into()));
+    }
+    let objective = Objective { loss, components: penalties };
+    let quadratic = Quadratic::ridge(options.ridge);
+    let each = penalties.iter().map(|c| c as &dyn Penalty).collect();
+    let smooth = Sum { loss: Loss::Squared(loss), quadratic, penalties: each, penalised: loss.n_features() };
+    // MALSAR's file for two components tests its rule an iteration earlier than the others.
+    let test_from = if penalties.len() > 1 { 2 } else { 3 };
+    let run = malsar(&smooth, objective.zeros(), test_from, options.stopping(), context)?;
+    let mut value = objective.value(&run.blocks);
+    value.penalty += quadratic.value(&sum(&run.blocks));
+    value.total = value.loss + value.penalty;
+    let dual = DualPoint::default();
+    Ok(Solution { components: run.blocks, value, convergence: run.convergence, trace: run.trace, dual })
+}
+
+const NO_PROX: &str =
+    "solver=fista and solver=malsar need a closed proximal operator, which column clustering has not; use admm";
+
+/// One point under logistic loss, for methods of one component.
+fn binary(
+    problem: &Problem,
+    penalties: &[Component],
+    options: &Options,
+    warm: &mut Warm,
+    context: &Context,
+) -> Result<(Solution, Array1<f64>), FitError> {
+    let refuse = |reason: &str| Err(FitError::NotApplicable(reason.into()));
+    let [penalty] = penalties else { return refuse("labels are learned with one component only") };
+    let parts = composite::of_component(penalty, options.ridge);
+    let stopping = options.stopping();
+    match options.solver {
+        Solver::Spg => return refuse("solver=spg smooths penalties under squared loss only; use auto"),
+        Solver::Malsar => {
+            return composite::published(problem, options.loss_scale, &parts, stopping, context);
+        }
+        _ if options.stop == StopRule::Change => {
+            return refuse("stop=change is for squared loss, or for solver=malsar, which always stops so");
+        }
+        _ => {}
+    }
+    let loss = Bounded::new(problem, options.loss_scale, options.intercept)?;
+    let composite = Composite { loss: loss.get(), quadratic: parts.quadratic, penalty };
+    let start = warm.components.pop().unwrap_or_else(|| composite.zeros());
+    let solution = if options.solver == Solver::Fista {
+        accelerated(&composite, start, stopping, context)?
+    } else {
+        newton(&composite, start, stopping, context, |local, start, tol| {
+            let local =
+                if options.ridge > 0.0 { &local.with_ridge(options.ridge).map_err(SolverError::from)? } else { local };
+            let objective = Objective { loss: local, components: penalties };
+            let options = Options { tol, max_iter: composite::INNER_ITERATIONS, ..options.clone() };
+            warm.components = vec![start.clone()];
+            warm.admm = warm.admm.take().map(|admm| admm.on(&objective)).transpose()?;
+            solve(&objective, &options, warm, context)
+        })?
+    };
+    warm.components.clone_from(&solution.components);
+    let point = composite.loss.at(&solution.components[0]);
+    Ok((solution, composite.intercepts(&point)))
+}
+
 /// What one point of a path leaves to the next.
 #[derive(Default)]
 struct Warm {
     admm: Option<Admm>,
     components: Vec<Array2<f64>>,
+    /// The loss with its ridge, and which.
+    ridged: Option<((f64, LossScale), Squared)>,
 }
 
 impl Options {
@@ -233,7 +376,7 @@ fn solve(
         }
         (Solver::Coordinate, None) => return refuse("solver=coordinate needs a pure l1 penalty; use admm"),
         (Solver::Fista, _) if !closed => {
-            return refuse("solver=fista needs a closed proximal operator, which column clustering has not; use admm");
+            return refuse(NO_PROX);
         }
         (Solver::Fista, _) => fista(objective, start, stopping, context)?,
         (Solver::Auto | Solver::Admm, _) => {
@@ -245,6 +388,10 @@ fn solve(
             warm.admm = Some(admm);
             solution
         }
+        (Solver::Spg, _) if objective.components.iter().any(|c| c.nuclear > 0.0) => {
+            return refuse("solver=spg smooths the penalties of the generalized group lasso; use admm");
+        }
+        (Solver::Malsar, _) => return refuse("solver=malsar fits components together"),
         (Solver::Spg, _) => {
             let smoothing = if options.mu > 0.0 { Smoothing::Fixed(options.mu) } else { Smoothing::Continuation };
             let how = Spg { smoothing, momentum: options.momentum, step: options.step };
@@ -258,7 +405,7 @@ fn solve(
 /// A component without a penalty can explain whatever least squares can: the problem has a closed-form solution, of
 /// which the shortest is given (what gradient steps from zero converge to).
 fn least_squares(objective: &Objective<'_>) -> Option<Solution> {
-    let l = objective.components.iter().position(|c| c.terms().next().is_none())?;
+    let l = objective.components.iter().position(Component::is_free)?;
     let loss = objective.loss;
     let b = loss.correlations();
     let mut components = objective.zeros();

@@ -1,15 +1,15 @@
 //! Group lasso over features: all tasks use the same few features.
 
-use mtl_core::Target;
 use ndarray::Array2;
 use serde::Deserialize;
 
-use super::gengl::{Decomposition, GenGlMethod, StrengthMax};
+use super::composite;
+use super::gengl::{self, Decomposition, GenGlMethod, StrengthMax};
 use crate::method::{Family, Info};
 use crate::params::ParamSpec;
 use crate::penalty::Component;
 
-/// `min L + gamma sum_i ||W_i:||_2`.
+/// `min L + gamma sum_i ||W_i:||_2 + ridge ||W||_F^2`, with squared loss for real targets and logistic loss for labels.
 pub struct L21;
 
 /// Hyperparameters of [`L21`].
@@ -28,14 +28,18 @@ impl GenGlMethod for L21 {
             family: Family::Linear,
             summary: "group lasso over features: all tasks use the same few features",
             objective: "L + gamma sum_i ||W_i:||_2",
-            targets: &[Target::Regression],
+            targets: composite::EITHER,
             citation: "Obozinski, Taskar and Jordan (2006), Multi-task feature selection; Yuan and Lin (2006), JRSS B 68(1)",
             revision: 2,
         }
     }
 
     fn own_params() -> Vec<ParamSpec> {
-        vec![ParamSpec::strength("gamma", "strength of the row norms").walked()]
+        vec![
+            ParamSpec::strength("gamma", "strength of the row norms").walked(),
+            gengl::ridge_param(),
+            composite::intercept_param(),
+        ]
     }
 
     fn decomposition(params: &Params) -> Decomposition {

@@ -6,6 +6,7 @@ use mtl_core::Target;
 use ndarray::Array2;
 use serde::Deserialize;
 
+use super::composite;
 use super::gengl::{self, Decomposition, GenGlMethod, StrengthMax};
 use crate::datafit::{LossScale, Squared};
 use crate::method::{Context, Family, FitError, Fitted, Info, Model, Problem};
@@ -13,7 +14,7 @@ use crate::params::{ParamSet, ParamSpec};
 use crate::penalty::Component;
 use crate::solver::{Convergence, DualPoint, Objective, ResidualKind, SolverError, duality_gap};
 
-/// `min L + gamma ||W||_1`.
+/// `min L + gamma ||W||_1 + ridge ||W||_F^2`, with squared loss for real targets and logistic loss for labels.
 pub struct Lasso;
 
 /// Hyperparameters of [`Lasso`].
@@ -36,6 +37,7 @@ struct Options {
     loss_scale: LossScale,
     tol: f64,
     max_iter: u32,
+    ridge: f64,
 }
 
 impl GenGlMethod for Lasso {
@@ -48,7 +50,7 @@ impl GenGlMethod for Lasso {
             family: Family::Linear,
             summary: "lasso, every task on its own with one common strength",
             objective: "L + gamma ||W||_1",
-            targets: &[Target::Regression],
+            targets: composite::EITHER,
             citation: "Tibshirani (1996), Regression shrinkage and selection via the lasso, JRSS B 58(1)",
             revision: 2,
         }
@@ -62,6 +64,8 @@ impl GenGlMethod for Lasso {
                 &["own", "linfa"],
                 "own: this crate's solver; linfa: linfa-elasticnet, as a baseline",
             ),
+            gengl::ridge_param(),
+            composite::intercept_param(),
         ]
     }
 
@@ -76,6 +80,9 @@ impl GenGlMethod for Lasso {
 
     fn fit(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
         match path.first().map(|p| p.read::<Options>().engine) {
+            Some(Engine::Linfa) if problem.train.target != Target::Regression => {
+                Err(FitError::NotApplicable("engine=linfa learns real targets only; use engine=own".into()))
+            }
             Some(Engine::Linfa) => path.iter().map(|point| with_linfa(problem, point)).collect(),
             _ => gengl::fit_path::<Self>(problem, path, context),
         }
@@ -85,6 +92,9 @@ impl GenGlMethod for Lasso {
 /// Each task through linfa-elasticnet, whose objective is `1/(2n) ||y - Xw||^2 + penalty ||w||_1`.
 fn with_linfa(problem: &Problem, point: &ParamSet) -> Result<Fitted, FitError> {
     let (Params { gamma }, options): (Params, Options) = (point.read(), point.read());
+    if options.ridge > 0.0 {
+        return Err(FitError::NotApplicable("engine=linfa has no ridge here; use engine=own".into()));
+    }
     let loss = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
     let train = &problem.train;
     let mut weights = Array2::zeros((train.n_features(), train.n_tasks()));

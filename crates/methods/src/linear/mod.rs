@@ -1,5 +1,7 @@
 //! One linear model a task.
 
+pub mod caso;
+mod composite;
 pub mod gbdsp;
 mod gengl;
 pub mod kmsv;
@@ -10,9 +12,12 @@ pub mod mtw;
 pub mod multi_level_lasso;
 pub mod ols;
 pub mod rmtfl;
+pub mod rmtl;
 pub mod srml;
+pub mod srmtl;
 pub mod ssml;
 pub mod ssmtl_m;
+pub mod trace_norm;
 
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};
 
@@ -30,4 +35,10 @@ fn task_groups(components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usi
     let Some(((_, first), rest)) = components.split_first() else { return BTreeMap::new() };
     let total = rest.iter().fold(first.clone(), |total, (_, w)| total + w);
     BTreeMap::from([("task_group".into(), fused_tasks(&total, FUSED))])
+}
+
+/// 1 for a task whose column of the named component is not zero.
+fn outliers(components: &[(String, Array2<f64>)], name: &str) -> BTreeMap<String, Vec<usize>> {
+    let label = |w: &Array2<f64>| w.columns().into_iter().map(|c| usize::from(c.iter().any(|v| *v != 0.0))).collect();
+    components.iter().filter(|(n, _)| n == name).map(|(_, w)| ("outlier".into(), label(w))).collect()
 }

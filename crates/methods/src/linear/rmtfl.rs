@@ -53,8 +53,6 @@ impl GenGlMethod for RMtfl {
 
     /// 1 for a task whose column of Q is not zero.
     fn memberships(components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usize>> {
-        let outlier =
-            |q: &Array2<f64>| q.columns().into_iter().map(|c| usize::from(c.iter().any(|v| *v != 0.0))).collect();
-        components.iter().filter(|(name, _)| name == "Q").map(|(_, q)| ("outlier".into(), outlier(q))).collect()
+        super::outliers(components, "Q")
     }
 }

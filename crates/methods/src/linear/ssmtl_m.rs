@@ -108,7 +108,7 @@ impl GenGlMethod for SsmtlM {
                         rows: params.gamma2 * up,
                         entry_pairs: params.gamma1 * up,
                         entries: params.gamma2 * down,
-                        columns: 0.0,
+                        ..Component::default()
                     }
                 }
                 Exponents::Demo => {
@@ -118,7 +118,7 @@ impl GenGlMethod for SsmtlM {
                         rows: params.gamma1 * up,
                         entry_pairs: params.gamma2 * down,
                         entries: params.gamma2 * down,
-                        columns: 0.0,
+                        ..Component::default()
                     }
                 }
             };

@@ -1,10 +1,12 @@
-//! The penalty of one component: a weighted sum of the five seminorms that the shallow methods are built from.
+//! The penalty of one component: a weighted sum of the five seminorms that the shallow methods are built from, or the
+//! nuclear norm.
 
 use ndarray::{Array2, Axis};
 use serde::Serialize;
 
 use super::pairs::{ColumnPairs, column_lengths, longest_column, n_pairs};
 use super::row::{RowPenalty, Scratch, shrink_length, soft_threshold};
+use super::singular;
 use crate::gengl::Partition;
 
 /// A seminorm of a `p x m` weight matrix (features in rows, tasks in columns).
@@ -149,7 +151,7 @@ impl Seminorm {
 }
 
 /// `sum of strength x seminorm` on one component of the weights. `columns` cannot be combined with `rows` or with
-/// clustering: no method does, and their sum has no closed proximal operator.
+/// clustering, nor `nuclear` with anything: no method does, and their sum has no closed proximal operator.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Component {
     /// Strength of [`Seminorm::Rows`].
@@ -162,6 +164,14 @@ pub struct Component {
     pub column_pairs: f64,
     /// Strength of [`Seminorm::EntryPairs`].
     pub entry_pairs: f64,
+    /// Strength of the nuclear norm `||W||_*`, the sum of the singular values. It belongs to no partition of features
+    /// and tasks, so it is no [`Seminorm`] of the generalized group lasso.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub nuclear: f64,
+}
+
+fn is_zero(strength: &f64) -> bool {
+    *strength == 0.0
 }
 
 impl Component {
@@ -169,6 +179,11 @@ impl Component {
     pub fn terms(&self) -> impl Iterator<Item = (Seminorm, f64)> {
         let strengths = [self.rows, self.columns, self.entries, self.column_pairs, self.entry_pairs];
         Seminorm::ALL.into_iter().zip(strengths).filter(|(_, strength)| *strength > 0.0)
+    }
+
+    /// Whether there is no penalty at all.
+    pub fn is_free(&self) -> bool {
+        *self == Self::default()
     }
 
     /// The same penalty for `m` tasks: a single task has no pairs to cluster.
@@ -179,7 +194,8 @@ impl Component {
 
     /// Value at `w`.
     pub fn value(&self, w: &Array2<f64>) -> f64 {
-        self.terms().map(|(seminorm, strength)| strength * seminorm.value(w)).sum()
+        let seminorms: f64 = self.terms().map(|(seminorm, strength)| strength * seminorm.value(w)).sum();
+        if self.nuclear > 0.0 { seminorms + self.nuclear * singular::nuclear_norm(w) } else { seminorms }
     }
 
     /// The part that treats rows one by one.
@@ -189,7 +205,7 @@ impl Component {
 
     /// Whether a matrix with equal columns costs nothing, so that only the loss fixes its level.
     pub fn leaves_mean_free(&self) -> bool {
-        self.rows == 0.0 && self.entries == 0.0 && self.columns == 0.0
+        self.rows == 0.0 && self.entries == 0.0 && self.columns == 0.0 && self.nuclear == 0.0
     }
 
     /// Whether [`Self::prox`] covers the whole penalty.
@@ -199,6 +215,10 @@ impl Component {
 
     /// Overwrites `w` by `argmin_z 1/2 ||z - w||_F^2 + step * penalty(z)`, leaving out column clustering.
     pub fn prox(&self, w: &mut Array2<f64>, step: f64, scratch: &mut Scratch) {
+        if self.nuclear > 0.0 {
+            singular::soft_threshold(w, step * self.nuclear);
+            return;
+        }
         if self.columns > 0.0 {
             for mut column in w.columns_mut() {
                 let mut values = column.to_vec();
@@ -222,6 +242,9 @@ impl Component {
     /// Column clustering needs dual variables of its own, one vector a pair, no longer than its strength; the rest
     /// of `y` must then be carried by the other terms. `pair_duals` holds them (`p x m(m-1)/2`).
     pub fn excess(&self, y: &Array2<f64>, pair_duals: Option<&Array2<f64>>, least: f64, scratch: &mut Scratch) -> f64 {
+        if self.nuclear > 0.0 {
+            return least.max(singular::spectral_norm(y) / self.nuclear);
+        }
         let mut rest = y.clone();
         let mut kappa = least;
         if self.column_pairs > 0.0 {

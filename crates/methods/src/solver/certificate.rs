@@ -117,8 +117,12 @@ impl Pooled {
     /// If they are not finite.
     pub fn new(objective: &Objective<'_>) -> Result<Self, NotFinite> {
         let loss = objective.loss;
-        let p = loss.n_features();
+        // Where no component leaves the level free, nobody asks for a shift.
+        let p = if objective.components.iter().any(|c| c.leaves_mean_free()) { loss.n_features() } else { 0 };
         let mut total = Array2::<f64>::zeros((p, p));
+        if p == 0 {
+            return Ok(Self { spectrum: Spectrum::of(&total)? });
+        }
         for t in 0..loss.n_tasks() {
             let spectrum = loss.spectrum(t);
             total += &spectrum.rebuild(&(&spectrum.values * loss.factor(t)));

@@ -1,20 +1,33 @@
-//! Solvers for `L(W_1 + .. + W_h) + sum_l Omega_l(W_l)` with a squared loss and GenGL penalties.
+//! Solvers for `L(W_1 + .. + W_h) + sum_l Omega_l(W_l)` with a squared loss and GenGL penalties, and for
+//! `L(W) + q(W) + Omega(W)` with either loss, a quadratic and a penalty with a closed proximal operator.
 
+mod accelerated;
 mod admm;
 mod cascade;
 mod certificate;
 pub mod chain;
+mod composite;
 pub(crate) mod coordinate;
+mod coupled;
 mod fista;
+mod malsar;
+mod newton;
 mod resolvent;
 mod spg;
+mod split;
 
+pub use accelerated::accelerated;
 pub use admm::Admm;
 pub use cascade::cascade;
 pub use certificate::{DualPoint, Gap, Pooled, best_gap, duality_gap, pool};
+pub use composite::{Composite, Loss, LossPoint};
 pub use coordinate::coordinate_descent;
+pub use coupled::{Coupled, quadratic_minimum};
 pub use fista::fista;
+pub use malsar::{Malsar, Run, Sum, malsar};
+pub use newton::newton;
 pub use spg::{Momentum, Smoothing, Spg, Step, spg};
+pub use split::Split;
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};

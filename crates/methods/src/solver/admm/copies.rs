@@ -110,6 +110,12 @@ impl MatrixCopy {
     /// Over-relaxed proximal step towards `w`. With `balance`, the squared size of all components together, the penalty
     /// parameter is adapted.
     pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: Option<f64>, scratch: &mut Scratch) {
+        let terms = self.part.terms(component);
+        self.advance(w, balance, |value, step| terms.prox(value, step, scratch));
+    }
+
+    /// The same for any proximal operator, which is given its step.
+    pub fn advance(&mut self, w: &Array2<f64>, balance: Option<f64>, prox: impl FnOnce(&mut Array2<f64>, f64)) {
         let whole = w;
         let centred = match self.part {
             Part::Whole => None,
@@ -118,7 +124,7 @@ impl MatrixCopy {
         let w = centred.as_ref().unwrap_or(whole);
         Zip::from(&mut self.point).and(&self.value).and(w).for_each(|s, z, w| *s += RELAXATION * (w - z));
         let mut value = self.point.clone();
-        self.part.terms(component).prox(&mut value, 1.0 / self.rho.value(), scratch);
+        prox(&mut value, 1.0 / self.rho.value());
         if let Some(total) = balance {
             let scale = square(whole);
             let dual = &self.point - &value;

@@ -1,6 +1,6 @@
 //! Alternating directions: one solver for every sum of the seminorms of this crate.
 
-mod copies;
+pub(super) mod copies;
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -122,6 +122,16 @@ impl Admm {
             resolvents: HashMap::new(),
             pooled: Pooled::new(objective)?,
         })
+    }
+
+    /// Goes on with another loss of the same shape.
+    ///
+    /// # Errors
+    /// If the data are not finite.
+    pub fn on(mut self, objective: &Objective<'_>) -> Result<Self, SolverError> {
+        self.resolvents.clear();
+        self.pooled = Pooled::new(objective)?;
+        Ok(self)
     }
 
     /// Whether this state can go on to solve `objective`: the same copies exist.

@@ -1,0 +1,97 @@
+//! Alternating directions for a squared loss with a coupling quadratic and one penalty.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use ndarray::Array2;
+
+use super::admm::copies::{MatrixCopy, Part, Rho, square};
+use super::composite::{Composite, Loss};
+use super::coupled::Coupled;
+use super::{Convergence, DualPoint, ResidualKind, Solution, SolverError, Stopping};
+use crate::datafit::Squared;
+use crate::method::Context;
+use crate::penalty::row::Scratch;
+
+/// Iterations between two looks at the duality gap.
+const CHECK_EVERY: usize = 10;
+
+/// ADMM on a copy of the weights that carries the penalty, while the loss and the quadratic are minimised together and
+/// exactly. The same scheme as [`super::Admm`], whose weight step knows no coupling. Keeps its state from one solve to
+/// the next.
+pub struct Split {
+    copy: MatrixCopy,
+}
+
+impl Split {
+    /// Starts from zero.
+    pub fn new(problem: &Composite<'_>) -> Self {
+        let mut eigenvalues: Vec<f64> = match problem.loss {
+            Loss::Squared(loss) => (0..loss.n_tasks())
+                .flat_map(|t| loss.spectrum(t).values.iter().map(move |v| v * loss.factor(t)))
+                .collect(),
+            Loss::Logistic(_, lipschitz) => vec![lipschitz],
+        };
+        eigenvalues.sort_by(f64::total_cmp);
+        let typical = eigenvalues.get(eigenvalues.len() / 2).copied().unwrap_or(1.0);
+        Self { copy: MatrixCopy::new(Part::Whole, problem.loss.shape(), Rho::near(typical)) }
+    }
+
+    /// Minimises the objective for a squared loss, starting from where the last call ended.
+    ///
+    /// # Errors
+    /// If an iterate is not finite or the run is interrupted.
+    pub fn solve(
+        &mut self,
+        loss: &Squared,
+        problem: &Composite<'_>,
+        stopping: Stopping,
+        context: &Context,
+    ) -> Result<Solution, SolverError> {
+        let problem = Composite { loss: Loss::Squared(loss), ..*problem };
+        let b = loss.correlations();
+        let mut systems: HashMap<Rho, Rc<Coupled>> = HashMap::new();
+        let mut scratch = Scratch::default();
+        let mut trace = Vec::new();
+        let mut next_balance = 10;
+        for iteration in 0..=stopping.max_iterations {
+            let last = iteration == stopping.max_iterations;
+            if iteration % CHECK_EVERY == 0 || last {
+                context.check()?;
+                let w = &self.copy.value;
+                let gap = problem.gap(w, &problem.loss.at(w), &[self.copy.dual()], None);
+                if !gap.value.total.is_finite() {
+                    return Err(SolverError::NotFinite);
+                }
+                trace.push(gap.value.total);
+                let residual = gap.relative();
+                let converged = residual <= stopping.tolerance;
+                if converged || last {
+                    let rule = ResidualKind::RelativeDualityGap;
+                    let convergence = Convergence { rule, residual, iterations: iteration, converged };
+                    let (value, dual) =
+                        (gap.value, DualPoint { guesses: vec![self.copy.dual()], ..Default::default() });
+                    return Ok(Solution { components: vec![w.clone()], value, convergence, trace, dual });
+                }
+            }
+            let system = match systems.get(&self.copy.rho) {
+                Some(system) => Rc::clone(system),
+                None => {
+                    let system = Rc::new(Coupled::new(loss, problem.quadratic, self.copy.rho.value())?);
+                    systems.insert(self.copy.rho, Rc::clone(&system));
+                    system
+                }
+            };
+            let mut pulled: Array2<f64> = b.clone();
+            self.copy.add_pull(&mut pulled);
+            let w = system.solve(&pulled);
+            let balance = iteration + 1 == next_balance;
+            let total = balance.then(|| square(&w));
+            self.copy.advance(&w, total, |value, step| problem.penalty.prox(value, step, &mut scratch));
+            if balance {
+                next_balance = next_balance * 3 / 2 + 10;
+            }
+        }
+        Err(SolverError::NotFinite)
+    }
+}
