@@ -104,7 +104,8 @@ impl SavedModel {
         let version: Version = serde_json::from_str(&text).with_context(refused)?;
         if !(1..=VERSION).contains(&version.version) {
             bail!(
-                "{}: found a model of format version {}, expected at most {VERSION}; fit it again with this version of mtl",
+                "{}: found a model of format version {}, expected at most {VERSION}; fit it again with this version of \
+                 mtl",
                 path.display(),
                 version.version
             );

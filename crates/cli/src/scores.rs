@@ -64,8 +64,8 @@ impl Scores {
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     }
 
-    /// One line a task, with the tasks' labels where there are any, and one for the means. A measure that no task has is
-    /// left out.
+    /// One line a task, with the tasks' labels where there are any, and one for the means. A measure that no task has
+    /// is left out.
     pub fn table(&self, labels: &BTreeMap<String, Vec<usize>>) -> Table {
         let metrics = self.tasks.iter().take(1).flat_map(|task| &task.metrics).map(|(metric, _)| *metric);
         let metrics: Vec<(Metric, f64)> = metrics.filter_map(|m| Some((m, self.overall(m)?))).collect();

@@ -191,7 +191,7 @@ mod tests {
         };
         let of = |descr: &str, order: &str, shape: &str| npy(1, descr, order, shape, &[0; 8]);
         fails(b"<html>", "something else, expected a NumPy array (.npy)");
-        fails(&MAGIC[..], "a file cut short, expected a NumPy array (.npy)");
+        fails(MAGIC, "a file cut short, expected a NumPy array (.npy)");
         fails(&of("<f8", "False", "(1,)")[..40], "a file cut short, expected a NumPy array (.npy)");
         fails(&npy(3, "<f8", "False", "(1,)", &[0; 8]), "format version 3, expected version 1 or 2");
         fails(&of(">f8", "False", "(1,)"), "numbers of type `>f8`, expected `<f4`, `<f8`, `<i8` or `|u1`");

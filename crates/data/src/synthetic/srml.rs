@@ -1,5 +1,5 @@
-//! Tasks whose weights have the same signs but for some that are flipped, after the generators of the SRML paper (Bai et
-//! al., SDM 2023): `R7` for regression and `C8` for classes.
+//! Tasks whose weights have the same signs but for some that are flipped, after the generators of the SRML paper (Bai
+//! et al., SDM 2023): `R7` for regression and `C8` for classes.
 //!
 //! - Inputs `X_t = N(0, 1) + s_t`, with one number `s_t = shift U(0, 1)` a task added to every entry.
 //! - Weights `w_tj = alpha_w p_j f_tj |N(0, 1)|`, with the polarity `p_j = sign(N(0, 1))` that tasks share, and `f_tj`
@@ -7,8 +7,9 @@
 //!   `w_tj = alpha_w f_tj N(0, 1)`.
 //! - Targets `y_t = X_t w_t + noise N(0, 1)`; for classes its sign, which is `1[sigmoid(..) > 0.5]`.
 //!
-//! Polarity, flips, weights, shifts, inputs and noise come from separate streams of the seed, all but the polarity with a
-//! stream for each task. More tasks, more samples, another scale or more flips leave every other draw as it was.
+//! The generators differ in their defaults only, which the catalog has. Polarity, flips, weights, shifts, inputs and
+//! noise come from separate streams of the seed, all but the polarity with a stream for each task. More tasks, more
+//! samples, another scale or more flips leave every other draw as it was.
 
 use std::sync::Arc;
 

@@ -39,8 +39,7 @@ pub struct PointResult {
     pub objective: Value,
     /// How the solver ended.
     pub convergence: Convergence,
-    /// Measures of prediction, one value a task; one in all for those that pool the tasks, and for a task without the
-    /// measure none.
+    /// Measures of prediction, one value a task that has the measure; one in all for those that pool the tasks.
     pub metrics: BTreeMap<Part, BTreeMap<Metric, Vec<f64>>>,
     /// Measures of recovered structure.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]

@@ -45,8 +45,8 @@ fn find<'a>(entry: &'a Entry, name: &str) -> anyhow::Result<&'a ParamSpec> {
 pub fn set_intercept(entry: &Entry, given: &mut BTreeMap<String, ParamValue>) -> anyhow::Result<()> {
     if !entry.params.iter().any(|s| s.name == INTERCEPT && s.kind == Kind::Flag) {
         bail!(
-            "--intercept: {} has no intercept of its own with --loss logistic; add a column of ones to the data, which is \
-             penalised like any other feature, or leave --intercept out",
+            "--intercept: {} has no intercept of its own with --loss logistic; add a column of ones to the data, which \
+             is penalised like any other feature, or leave --intercept out",
             entry.info.name
         );
     }

@@ -1,14 +1,19 @@
 //! A user's own data: one row a sample, with a column that names its task.
 
+mod samples;
+mod target;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use csv::StringRecord;
 use indexmap::IndexMap;
 use mtl_core::{DataError, MultiTask, Target, Task};
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 
 use crate::format::csv::{CsvError, CsvFile};
+pub use samples::{Samples, TargetColumn, samples};
+use target::{TargetReader, coded};
 
 /// Which column is what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,48 +146,6 @@ fn mend(error: &CsvError) -> &'static str {
 
 const TASK_NAME: &str = "the name of a task";
 
-/// The target column, which knows what has been in it.
-struct TargetReader {
-    kind: Target,
-    column: usize,
-    /// The label other than 1 and the line it was first met on.
-    negative: Option<(f64, usize)>,
-}
-
-impl TargetReader {
-    fn new(kind: Target, column: usize) -> Self {
-        Self { kind, column, negative: None }
-    }
-
-    /// The number in a row; of two classes a label as it is in the file.
-    fn read(&mut self, file: &CsvFile, row: &StringRecord) -> Result<f64, LongCsvError> {
-        let found = file.number(row, self.column)?;
-        if self.kind == Target::Regression || found == 1.0 {
-            return Ok(found);
-        }
-        let line = file.line_of(row);
-        let expected = match self.negative {
-            Some((label, _)) if label == found => return Ok(found),
-            Some((label, first)) => format!("{label} or 1, as line {first} has {label}"),
-            None if found == 0.0 || found == -1.0 => {
-                self.negative = Some((found, line));
-                return Ok(found);
-            }
-            None => "0 or 1, or -1 or 1".into(),
-        };
-        let (path, column) = (file.path().to_owned(), file.header[self.column].clone());
-        Err(LongCsvError::Label { path, line, column, found, expected })
-    }
-}
-
-/// Targets as methods take them: of two classes -1 and +1.
-fn coded(kind: Target, y: Vec<f64>) -> Array1<f64> {
-    match kind {
-        Target::Regression => y.into(),
-        Target::Binary => y.into_iter().map(|label| if label > 0.0 { 1.0 } else { -1.0 }).collect(),
-    }
-}
-
 /// Rows of one task as they come in.
 #[derive(Default)]
 struct Rows {
@@ -235,66 +198,6 @@ fn task_name<'r>(file: &CsvFile, row: &'r StringRecord, column: usize) -> Result
         Some(name) if !name.is_empty() => Ok(name),
         _ => Err(file.bad_cell(row, column, TASK_NAME).into()),
     }
-}
-
-/// The column with the true targets of samples to predict for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetColumn {
-    /// It must be there, and hold numbers or labels.
-    Required(String),
-    /// It is read if it is there and holds numbers or labels throughout.
-    IfUsable(String),
-}
-
-/// Samples to predict for, in the order of the file. Unlike training data they may be few and lack a target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Samples {
-    /// Task of each sample.
-    pub tasks: Vec<String>,
-    /// Line of each sample.
-    pub lines: Vec<usize>,
-    /// Samples x features, columns in the order asked for.
-    pub x: Array2<f64>,
-    /// Targets, where there are any; labels are -1 and +1.
-    pub y: Option<Array1<f64>>,
-    /// Why the target column that is there cannot be used.
-    pub unusable_target: Option<String>,
-}
-
-/// Reads samples to predict for, with targets of a kind.
-pub fn samples(
-    path: &Path,
-    task: &str,
-    features: &[String],
-    target: &TargetColumn,
-    kind: Target,
-) -> Result<Samples, LongCsvError> {
-    let mut file = open(path)?;
-    let task = file.position(task)?;
-    let features = features.iter().map(|name| file.position(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut target_column = match target {
-        TargetColumn::Required(name) => Some(file.position(name)?),
-        TargetColumn::IfUsable(name) => file.position(name).ok(),
-    }
-    .map(|column| TargetReader::new(kind, column));
-    let (mut tasks, mut lines, mut x, mut y) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut unusable_target = None;
-    while let Some(row) = file.next_row()? {
-        tasks.push(task_name(&file, &row, task)?.to_owned());
-        lines.push(file.line_of(&row));
-        file.numbers(&row, &features, &mut x)?;
-        let Some(column) = &mut target_column else { continue };
-        match (column.read(&file, &row), target) {
-            (Ok(value), _) => y.push(value),
-            (Err(error), TargetColumn::Required(_)) => return Err(error),
-            (Err(error), TargetColumn::IfUsable(_)) => {
-                unusable_target = Some(error.to_string());
-                target_column = None;
-            }
-        }
-    }
-    let x = Array2::from_shape_vec((tasks.len(), features.len()), x).expect("as many numbers as features in every row");
-    Ok(Samples { tasks, lines, x, y: target_column.map(|_| coded(kind, y)), unusable_target })
 }
 
 fn check_roles(options: &LongCsvOptions) -> Result<(), LongCsvError> {
@@ -477,28 +380,6 @@ mod tests {
     }
 
     #[test]
-    fn samples_to_predict_for_may_be_few_and_lack_a_target() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("d.csv");
-        let features = ["size".to_string(), "age".to_string()];
-        let read = |text: &str, target: &TargetColumn| {
-            std::fs::write(&path, text).unwrap();
-            samples(&path, "school", &features, target, Target::Regression)
-        };
-        let usable = TargetColumn::IfUsable("score".into());
-        let all = read("age,school,score,size\n1,a,5,9\n\n2,b,5,8\n", &usable).unwrap();
-        assert_eq!((all.tasks.join(" "), all.lines), ("a b".into(), vec![2, 4]));
-        assert_eq!((all.x, all.y), (array![[9.0, 1.0], [8.0, 2.0]], Some(array![5.0, 5.0])));
-        let blank = read("age,school,score,size\n1,a,5,9\n2,b,,8\n", &usable).unwrap();
-        assert_eq!(blank.y, None);
-        assert!(blank.unusable_target.unwrap().contains("line 3, column `score`: found an empty cell"));
-        let none = read("age,school,size\n1,a,9\n", &usable).unwrap();
-        assert_eq!((none.y, none.unusable_target), (None, None));
-        let required = TargetColumn::Required("score".into());
-        assert!(read("age,school,size\n1,a,9\n", &required).unwrap_err().to_string().contains("no column `score`"));
-    }
-
-    #[test]
     fn labels_are_zero_and_one_or_minus_and_plus_one() {
         let text = |labels: [&str; 4]| {
             let rows: String = labels.iter().enumerate().map(|(i, y)| format!("{i},{},{y}\n", i % 2)).collect();
@@ -530,27 +411,9 @@ mod tests {
         );
         fails(
             ["0", "1", "0", "0"],
-            "line 2 and on: the target `score` of task `0` is 0 in all 2 rows, expected it to vary; remove the task, or \
-             check that `score` is the column to predict",
+            "line 2 and on: the target `score` of task `0` is 0 in all 2 rows, expected it to vary; remove the task, \
+             or check that `score` is the column to predict",
         );
-    }
-
-    #[test]
-    fn labels_of_samples_are_read_alike() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("d.csv");
-        let features = ["age".to_string()];
-        let read = |text: &str, target: &TargetColumn| {
-            std::fs::write(&path, text).unwrap();
-            samples(&path, "school", &features, target, Target::Binary)
-        };
-        let usable = TargetColumn::IfUsable("score".into());
-        assert_eq!(read("age,school,score\n1,a,0\n2,a,0\n", &usable).unwrap().y, Some(array![-1.0, -1.0]));
-        let odd = read("age,school,score\n1,a,0\n2,a,7\n", &usable).unwrap();
-        assert_eq!(odd.y, None);
-        assert!(odd.unusable_target.unwrap().contains("line 3, column `score`: found 7, expected a label"));
-        let error = read("age,school,score\n1,a,3\n", &TargetColumn::Required("score".into())).unwrap_err();
-        assert!(matches!(error, LongCsvError::Label { line: 2, .. }), "{error}");
     }
 
     #[test]
