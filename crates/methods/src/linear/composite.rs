@@ -196,6 +196,7 @@ pub(super) fn fit_path(
                 components: vec![("W".into(), weights)],
                 memberships: Default::default(),
                 trace,
+                traces: Default::default(),
             })
         })
         .collect()
