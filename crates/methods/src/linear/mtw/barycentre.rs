@@ -90,7 +90,9 @@ impl Barycentre {
             let sent = kernel.dot(&a);
             let next = sent.mapv(|s| s.powf(1.0 - power)).mean_axis(Axis(1)).unwrap_or_default();
             let next = next.mapv(|mean| mean.powf(1.0 / (1.0 - power)));
-            b = Zip::from(&sent).and_broadcast(&next.view().insert_axis(Axis(1))).map_collect(|s, q| (q / s).powf(power));
+            b = Zip::from(&sent)
+                .and_broadcast(&next.view().insert_axis(Axis(1)))
+                .map_collect(|s, q| (q / s).powf(power));
             reached = kernel.dot(&b);
             let change = change(&q, &next);
             q = next;
@@ -160,9 +162,7 @@ fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
 
 /// `log(exp(k) exp(v))` for a symmetric `k`.
 fn log_times(k: &Array2<f64>, v: &Array2<f64>) -> Array2<f64> {
-    Array2::from_shape_fn(v.raw_dim(), |(i, t)| {
-        log_sum_exp(k.row(i).into_iter().zip(v.column(t)).map(|(k, v)| k + v))
-    })
+    Array2::from_shape_fn(v.raw_dim(), |(i, t)| log_sum_exp(k.row(i).into_iter().zip(v.column(t)).map(|(k, v)| k + v)))
 }
 
 #[cfg(test)]
