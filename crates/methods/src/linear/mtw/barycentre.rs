@@ -135,8 +135,12 @@ impl Barycentre {
 
     /// `sum_t <M, P_t> + epsilon sum P_t (log P_t - 1) + gamma KL(P_t 1 | theta_t) + gamma KL(P_t'1 | q)` at the plans.
     pub(super) fn cost(&self, ground: &Ground, theta: &Array2<f64>) -> f64 {
-        let log_kernel = &ground.cost / -ground.epsilon;
-        let arrived = (&self.log_b + &log_times(&log_kernel, &self.log_a)).mapv(f64::exp);
+        let arrived = if self.logarithmic {
+            let log_kernel = &ground.cost / -ground.epsilon;
+            (&self.log_b + &log_times(&log_kernel, &self.log_a)).mapv(f64::exp)
+        } else {
+            self.log_b.mapv(f64::exp) * ground.kernel.dot(&self.log_a.mapv(f64::exp))
+        };
         let mass = self.marginals.sum();
         let dot = |x: &Array2<f64>, log: &Array2<f64>| -> f64 {
             x.iter().zip(log).map(|(x, log)| if *x > 0.0 { x * log } else { 0.0 }).sum()
