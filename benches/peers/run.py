@@ -29,6 +29,7 @@ try:
 
     import lasso
     import spg
+    import srml
     from problem import GRID, sarcos, synthetic
 except ImportError as missing:
     install = "python3 -m venv /tmp/peers && /tmp/peers/bin/pip install numpy scipy scikit-learn"
@@ -43,6 +44,9 @@ ACCURACY, DEFAULT, REFERENCE = 1e-4, 1e-6, 1e-8
 PUBLISHED = {"solver": "spg", "momentum": "as-printed", "mu": 1e-4, "stop": "change", "tol": 1e-4, "max_iter": 2000}
 # How many times faster a grid of SSMTL_m fits has to be.
 REQUIRED = 20
+# How many times faster an SRML fit has to be, and the penalty and learning rate of its peers: the best of rho in 0.1, 1
+# and 10 and lr in 0.001, 0.01, 0.1 and 1 for these data.
+REQUIRED_SRML, RHO, RATE = 10, 1.0, 0.01
 # Short paths are fitted again and again for this many seconds, as in `grid_peer`.
 TIMED_FOR = 0.05
 
@@ -171,6 +175,43 @@ def compare_lasso(problem, repeats):
     }
 
 
+def compare_srml(repeats, seconds):
+    """SRML on the authors' synthetic data: `mtl` against ADMM in numpy, which is told where `mtl` ended."""
+    problem = srml.Chain()
+    alone = [[point] for point in srml.POINTS]
+    fits = [srml.Fit(problem, point, RHO) for point in srml.POINTS]
+    rounds = []
+    with tempfile.TemporaryDirectory() as folder:
+        rust = Rust(problem, folder)
+        for _ in range(repeats):
+            ours = {solver: rust.fit("srml", alone, solver=solver) for solver in ("auto", "bcd")}
+            best = [path["points"][0] for path in ours["auto"]]
+            for point, found in zip(srml.POINTS, best):
+                objective = problem.objective(np.array(found["components"][0]).T, point)
+                check(isclose(objective, found["objective"], rel_tol=1e-9), "numpy finds the objective of SRML in mtl")
+                check(found["converged"] and found["residual"] <= 1e-7, "SRML is stationary to 1e-7")
+            targets = [found["objective"] * (1 + ACCURACY) for found in best]
+            rounds.append(
+                {
+                    "mtl": spread(ours["auto"]),
+                    "mtl-bcd": spread(ours["bcd"]),
+                    "numpy-exact": [f.reach(target, seconds, True, RATE) for f, target in zip(fits, targets)],
+                    "numpy-authors": [f.reach(target, seconds, False, RATE) for f, target in zip(fits, targets)],
+                    "numpy-published": [f.published(RATE) for f in fits],
+                }
+            )
+    rows = {}
+    for name in rounds[0]:
+        turns = zip(*(turn[name] for turn in rounds))
+        rows[name] = [sorted(fit, key=lambda turn: turn["seconds"])[repeats // 2] for fit in turns]
+        for fit, found in zip(rows[name], best):
+            fit["excess"] = fit["objective"] / found["objective"] - 1
+            check(fit["excess"] > -ACCURACY, "nobody is below SRML in mtl")
+    mean = {name: statistics.mean(fit["seconds"] for fit in all_fits) for name, all_fits in rows.items()}
+    check(mean["numpy-authors"] >= REQUIRED_SRML * mean["mtl"], f"SRML is at least {REQUIRED_SRML} times faster")
+    return {"problem": problem.name, "points": srml.POINTS, "fits": rows, "seconds_per_fit": mean}
+
+
 def timed(work):
     """Seconds that `work` takes, over as many runs as fit into `TIMED_FOR`, at least one."""
     start = time.perf_counter()
@@ -204,6 +245,13 @@ def machine():
     }
 
 
+SRML_LABELS = {
+    "mtl": "mtl, search over descents",
+    "mtl-bcd": "mtl, one descent (solver: bcd)",
+    "numpy-exact": "numpy, ADMM with exact steps from least squares, told the objective",
+    "numpy-authors": "numpy, the authors' loop (Adagrad), told the objective",
+    "numpy-published": "numpy, the authors' loop and stopping rule",
+}
 LABELS = {
     "mtl": "mtl, certified to 1e-6, warm",
     "mtl-1e-4": "mtl, certified to 1e-4, warm",
@@ -257,6 +305,18 @@ def report(results, markdown):
             rows.append((label, ms(row["seconds_per_fit"]), times, percent(row["worst_excess"])))
         yield from table(rows, markdown)
     yield ""
+    chain = results["srml"]
+    yield f"SRML, {len(chain['points'])} points; {chain['problem']}"
+    yield ""
+    rows = [("solver", "ms per fit", "times mtl", "worst excess", "out of time")]
+    for name, seconds in chain["seconds_per_fit"].items():
+        fits = chain["fits"][name]
+        late = sum(not fit.get("reached", True) for fit in fits)
+        times = f"{'>= ' if late else ''}{seconds / chain['seconds_per_fit']['mtl']:.1f}"
+        worst = percent(max(fit["excess"] for fit in fits))
+        rows.append((SRML_LABELS[name], ms(seconds), times, worst, late or ""))
+    yield from table(rows, markdown)
+    yield ""
     yield from (f"{'ok    ' if holds else 'FAILED'} {statement}" for statement, holds in results["checks"].items())
 
 
@@ -295,6 +355,7 @@ def main():
         "problem": small.name,
         "ssmtl_m": compare_ssmtl(small, args.repeats, args.seconds),
         "lasso": [compare_lasso(problem, args.repeats) for problem in (small, synthetic(600, 100, 32))],
+        "srml": compare_srml(args.repeats, args.seconds),
         "checks": checks,
     }
     if args.json:

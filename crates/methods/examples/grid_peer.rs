@@ -22,13 +22,25 @@ use serde::{Deserialize, Serialize};
 /// A path is fitted again and again for this long, so that short ones can be timed; once if it takes longer.
 const TIMED_FOR: Duration = Duration::from_millis(50);
 
-/// Regression tasks over the same rows.
+/// Regression tasks.
 #[derive(Deserialize)]
-struct Data {
-    /// Rows of inputs.
+#[serde(untagged)]
+enum Data {
+    /// Over the same rows.
+    Shared {
+        /// Rows of inputs.
+        x: Vec<Vec<f64>>,
+        /// Targets, one list a task.
+        y: Vec<Vec<f64>>,
+    },
+    /// Each over rows of its own.
+    Own(Vec<OneTask>),
+}
+
+#[derive(Deserialize)]
+struct OneTask {
     x: Vec<Vec<f64>>,
-    /// Targets, one list a task.
-    y: Vec<Vec<f64>>,
+    y: Vec<f64>,
 }
 
 /// Points of one method, each warm-started from the one before.
@@ -74,10 +86,22 @@ fn read<T: DeserializeOwned>(file: &str) -> Result<T, Box<dyn Error>> {
 }
 
 fn multi_task(data: &Data) -> Result<MultiTask, Box<dyn Error>> {
-    let p = data.x.first().map_or(0, Vec::len);
-    let x = Arc::new(Array2::from_shape_vec((data.x.len(), p), data.x.concat())?);
-    let task = |(t, y): (usize, &Vec<f64>)| Task { name: t.to_string(), x: Arc::clone(&x), y: Array1::from(y.clone()) };
-    let tasks = data.y.iter().enumerate().map(task).collect();
+    let matrix = |rows: &[Vec<f64>]| -> Result<_, Box<dyn Error>> {
+        let p = rows.first().map_or(0, Vec::len);
+        Ok(Arc::new(Array2::from_shape_vec((rows.len(), p), rows.concat())?))
+    };
+    let inputs = match data {
+        Data::Shared { x, y } => {
+            let x = matrix(x)?;
+            y.iter().map(|y| (Arc::clone(&x), y)).collect::<Vec<_>>()
+        }
+        Data::Own(tasks) => {
+            tasks.iter().map(|task| Ok((matrix(&task.x)?, &task.y))).collect::<Result<_, Box<dyn Error>>>()?
+        }
+    };
+    let p = inputs.first().map_or(0, |(x, _)| x.ncols());
+    let task = |(t, (x, y)): (usize, (_, &Vec<f64>))| Task { name: t.to_string(), x, y: Array1::from(y.clone()) };
+    let tasks = inputs.into_iter().enumerate().map(task).collect();
     Ok(MultiTask::new((0..p).map(|i| format!("x{i}")).collect(), Target::Regression, tasks)?)
 }
 

@@ -16,7 +16,8 @@ use ndarray::{Array2, Axis, array};
 fn the_doc_example() {
     let coef = array![[1.0, 1.0], [0.0, -1.0]];
     let inputs = [array![[3.0, 1.0], [2.0, 0.0], [1.0, 0.0]], array![[0.0, 2.0], [-1.0, 3.0], [1.0, -2.0]]];
-    let task = |(t, x): (usize, Array2<f64>)| Task { name: t.to_string(), y: x.dot(&coef.column(t)) + 0.1, x: Arc::new(x) };
+    let task =
+        |(t, x): (usize, Array2<f64>)| Task { name: t.to_string(), y: x.dot(&coef.column(t)) + 0.1, x: Arc::new(x) };
     let data = named(2, inputs.into_iter().enumerate().map(task).collect());
     let fitted = tight("mtw", &data, &[("alpha", num(1.0)), ("beta", num(1.0))]);
     let expected = array![[0.2873, 0.4917], [0.0488, -0.9332]];
@@ -97,7 +98,8 @@ fn degenerate_designs() {
         |_, y| y.clone(),
     );
     for data in [&constant, &random(10, 1, 3, 4)] {
-        let fitted = fit("mtw", data, &[("alpha", num(0.1)), ("beta", num(0.05)), ("max_iter", ParamValue::Count(5000))]);
+        let fitted =
+            fit("mtw", data, &[("alpha", num(0.1)), ("beta", num(0.05)), ("max_iter", ParamValue::Count(5000))]);
         assert!(fitted.convergence.converged, "{:?}", fitted.convergence);
         assert!(weights(&fitted).iter().all(|w| w.is_finite()));
     }

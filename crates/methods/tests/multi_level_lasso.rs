@@ -15,7 +15,8 @@ use ndarray::{Array2, Axis, array};
 fn example() -> MultiTask {
     let coef = array![[1.0, 1.0], [0.0, -1.0]];
     let inputs = [array![[3.0, 1.0], [2.0, 0.0], [1.0, 0.0]], array![[0.0, 2.0], [-1.0, 3.0], [1.0, -2.0]]];
-    let task = |(t, x): (usize, Array2<f64>)| Task { name: t.to_string(), y: x.dot(&coef.column(t)) + 0.1, x: Arc::new(x) };
+    let task =
+        |(t, x): (usize, Array2<f64>)| Task { name: t.to_string(), y: x.dot(&coef.column(t)) + 0.1, x: Arc::new(x) };
     named(2, inputs.into_iter().enumerate().map(task).collect())
 }
 
@@ -54,7 +55,8 @@ fn the_doc_example() {
 fn descends_to_a_stationary_point() {
     for (data, alpha) in [(random(20, 6, 4, 1), 0.05), (random(8, 12, 5, 2), 0.2), (random(40, 9, 3, 3), 0.5)] {
         for scales in ["balanced", "as-published"] {
-            let given = [("alpha", num(alpha)), ("scales", named_value(scales)), ("max_iter", ParamValue::Count(50_000))];
+            let given =
+                [("alpha", num(alpha)), ("scales", named_value(scales)), ("max_iter", ParamValue::Count(50_000))];
             let fitted = fit("multi-level-lasso", &data, &given);
             assert!(fitted.convergence.converged, "{scales}: {:?}", fitted.convergence);
             assert!(fitted.trace.windows(2).all(|f| f[1] <= f[0] * (1.0 + 1e-12)), "{scales}");

@@ -145,8 +145,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         };
         if residual <= tol || trace.len() >= params.max_iter {
             let convergence = Convergence { rule, residual, iterations: trace.len(), converged: residual <= tol };
-            let intercepts =
-                if params.intercept { problem.centred().intercepts(&weights) } else { Array1::zeros(m) };
+            let intercepts = if params.intercept { problem.centred().intercepts(&weights) } else { Array1::zeros(m) };
             let shared = shared.insert_axis(Axis(1)).dot(&Array2::ones((1, m)));
             return Ok(Fitted {
                 model: Model::Linear { weights, intercepts },

@@ -73,11 +73,19 @@ impl Method for Ssml {
             ..ParamSpec::strength(name, doc)
         };
         vec![
-            ParamSpec::choice("mode", &["exact", "heuristic"], "exact: the optimum; heuristic: the authors' clipping loop"),
+            ParamSpec::choice(
+                "mode",
+                &["exact", "heuristic"],
+                "exact: the optimum; heuristic: the authors' clipping loop",
+            ),
             strength("l1", 0.0, &[], "exact: strength of the l1 norm"),
             strength("l2", 1e-2, &[0.0, 1e-5, 1e-3, 1e-1, 1.0, 100.0], "exact: strength of the squared norm"),
             half_mean(),
-            ParamSpec::choice("order", Order::CHOICES, "order of the chain: as in the file, random, or alike tasks together"),
+            ParamSpec::choice(
+                "order",
+                Order::CHOICES,
+                "order of the chain: as in the file, random, or alike tasks together",
+            ),
             strength("alpha", 1.0, &[], "heuristic: strength of the squared norm"),
             ParamSpec::number("rho", 0.0, true, 1.0, "heuristic: pull towards the last weights"),
             ParamSpec::count(
@@ -86,8 +94,19 @@ impl Method for Ssml {
                 40,
                 "exact: the search ends when so many descents in a row, each from new signs of a feature, found nothing",
             ),
-            ParamSpec::number("tol", 0.0, true, 1e-8, "exact: stationarity to stop at; heuristic stops at 1e-3 as published"),
-            ParamSpec::count("max_iter", 1, 5000, "iterations after which a fit is reported as not converged (authors: 1000)"),
+            ParamSpec::number(
+                "tol",
+                0.0,
+                true,
+                1e-8,
+                "exact: stationarity to stop at; heuristic stops at 1e-3 as published",
+            ),
+            ParamSpec::count(
+                "max_iter",
+                1,
+                5000,
+                "iterations after which a fit is reported as not converged (authors: 1000)",
+            ),
         ]
     }
 
@@ -118,7 +137,9 @@ fn heuristic(problem: &Problem, params: &Params, context: &Context) -> Result<Fi
     let ridge = || loss.ridge_solution(params.alpha / 2.0);
     let order = params.order.of(loss.shape().1, &context.seed, ridge)?;
     let ChainLoss::Squared(loss) = &loss else {
-        return Err(FitError::NotApplicable("mode=heuristic is the authors' regression code; it learns no labels".into()));
+        return Err(FitError::NotApplicable(
+            "mode=heuristic is the authors' regression code; it learns no labels".into(),
+        ));
     };
     let (p, m) = (loss.n_features(), loss.n_tasks());
     // The code's loss is `1/n ||y - Xw||^2`, and its ends count the squared norm twice.

@@ -90,7 +90,9 @@ impl Barycentre {
             let sent = kernel.dot(&a);
             let next = sent.mapv(|s| s.powf(1.0 - power)).mean_axis(Axis(1)).unwrap_or_default();
             let next = next.mapv(|mean| mean.powf(1.0 / (1.0 - power)));
-            b = Zip::from(&sent).and_broadcast(&next.view().insert_axis(Axis(1))).map_collect(|s, q| (q / s).powf(power));
+            b = Zip::from(&sent)
+                .and_broadcast(&next.view().insert_axis(Axis(1)))
+                .map_collect(|s, q| (q / s).powf(power));
             reached = kernel.dot(&b);
             let change = change(&q, &next);
             q = next;
@@ -133,8 +135,12 @@ impl Barycentre {
 
     /// `sum_t <M, P_t> + epsilon sum P_t (log P_t - 1) + gamma KL(P_t 1 | theta_t) + gamma KL(P_t'1 | q)` at the plans.
     pub(super) fn cost(&self, ground: &Ground, theta: &Array2<f64>) -> f64 {
-        let log_kernel = &ground.cost / -ground.epsilon;
-        let arrived = (&self.log_b + &log_times(&log_kernel, &self.log_a)).mapv(f64::exp);
+        let arrived = if self.logarithmic {
+            let log_kernel = &ground.cost / -ground.epsilon;
+            (&self.log_b + &log_times(&log_kernel, &self.log_a)).mapv(f64::exp)
+        } else {
+            self.log_b.mapv(f64::exp) * ground.kernel.dot(&self.log_a.mapv(f64::exp))
+        };
         let mass = self.marginals.sum();
         let dot = |x: &Array2<f64>, log: &Array2<f64>| -> f64 {
             x.iter().zip(log).map(|(x, log)| if *x > 0.0 { x * log } else { 0.0 }).sum()
@@ -160,9 +166,7 @@ fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
 
 /// `log(exp(k) exp(v))` for a symmetric `k`.
 fn log_times(k: &Array2<f64>, v: &Array2<f64>) -> Array2<f64> {
-    Array2::from_shape_fn(v.raw_dim(), |(i, t)| {
-        log_sum_exp(k.row(i).into_iter().zip(v.column(t)).map(|(k, v)| k + v))
-    })
+    Array2::from_shape_fn(v.raw_dim(), |(i, t)| log_sum_exp(k.row(i).into_iter().zip(v.column(t)).map(|(k, v)| k + v)))
 }
 
 #[cfg(test)]

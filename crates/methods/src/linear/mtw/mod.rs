@@ -18,7 +18,7 @@ use crate::solver::{Convergence, ResidualKind, SolverError, Value};
 
 use barycentre::{Barycentre, Ground};
 
-/// The inner iterations are more accurate by this than the outer one.
+/// The inner iterations are more accurate by this than the outer one has been so far.
 const INNER: f64 = 0.1;
 
 /// Sweeps of coordinate descent at most.
@@ -96,12 +96,14 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
     let mut plans = [Barycentre::new(p, m), Barycentre::new(p, m)];
     let mut weights: Array2<f64> = Array2::zeros((p, m));
     let mut trace: Vec<f64> = Vec::new();
+    let mut residual = INNER;
     loop {
         context.check()?;
+        let inner = INNER * residual.clamp(params.tol, INNER);
         for sign in [0, 1] {
             for (t, task) in tasks.iter_mut().enumerate() {
                 let marginals = plans[sign].marginals.column(t).to_vec();
-                task.descend(sign, costs, &marginals, INNER * params.tol);
+                task.descend(sign, costs, &marginals, inner);
             }
         }
         let parts = [0, 1].map(|sign| stacked(&tasks, |task| &task.parts[sign]));
@@ -109,7 +111,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
             for (plan, part) in plans.iter_mut().zip(&parts) {
                 // A task without mass has nothing to transport, and no logarithm.
                 if part.columns().into_iter().all(|w| w.iter().any(|v| *v > 0.0)) {
-                    plan.update(&ground, part, INNER * params.tol);
+                    plan.update(&ground, part, inner);
                 }
             }
         }
@@ -126,7 +128,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
             return Err(SolverError::NotFinite.into());
         }
         trace.push(value.total);
-        let residual = change(&before, &weights);
+        residual = change(&before, &weights);
         let converged = residual <= params.tol;
         if converged || trace.len() >= params.max_iter {
             let convergence =

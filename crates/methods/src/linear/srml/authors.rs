@@ -46,7 +46,8 @@ impl Authors {
     ) -> Result<Ended, SolverError> {
         let m = rows.shape().1;
         let (mut w, mut u, mut dual) = (start.clone(), start.clone(), start);
-        let mut ended = Ended { weights: w.clone(), change: f64::INFINITY, iterations: 0, costs: vec![], trace: vec![] };
+        let mut ended =
+            Ended { weights: w.clone(), change: f64::INFINITY, iterations: 0, costs: vec![], trace: vec![] };
         loop {
             context.check()?;
             let mut cost = 0.0;

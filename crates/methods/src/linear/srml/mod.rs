@@ -125,7 +125,11 @@ impl Method for Srml {
                 &["exact", "sweep", "notebook32"],
                 "admm: global optimum of each feature's chain, one sweep of the closed form, or the notebook's older rule",
             ),
-            ParamSpec::choice("w_step", &["exact", "gradient"], "admm: each task's optimum, or gradient steps on the rows"),
+            ParamSpec::choice(
+                "w_step",
+                &["exact", "gradient"],
+                "admm: each task's optimum, or gradient steps on the rows",
+            ),
             ParamSpec::count(
                 "inner_steps",
                 0,
@@ -140,16 +144,35 @@ impl Method for Srml {
                 "admm: penalty on W = U; 0: 2.1 times the larger of the loss's curvature and c, or 10 for authors",
             ),
             ParamSpec::number("lr", 0.0, true, 1e-3, "authors: learning rate of Adagrad"),
-            ParamSpec::choice("order", Order::CHOICES, "order of the chain: as in the file, random, or alike tasks together"),
-            ParamSpec::choice("start", &["ridge", "random"], "first weights: the tasks' ridge solutions, or uniform(0, 1)"),
+            ParamSpec::choice(
+                "order",
+                Order::CHOICES,
+                "order of the chain: as in the file, random, or alike tasks together",
+            ),
+            ParamSpec::choice(
+                "start",
+                &["ridge", "random"],
+                "first weights: the tasks' ridge solutions, or uniform(0, 1)",
+            ),
             ParamSpec::count(
                 "restarts",
                 0,
                 40,
                 "auto: the search ends when so many descents in a row, each from new signs of a feature, found nothing",
             ),
-            ParamSpec::number("tol", 0.0, true, 1e-8, "stationarity to stop at (authors: change of the cost; theirs 1e-4)"),
-            ParamSpec::count("max_iter", 1, 5000, "iterations after which a fit is reported as not converged (authors: 100)"),
+            ParamSpec::number(
+                "tol",
+                0.0,
+                true,
+                1e-8,
+                "stationarity to stop at (authors: change of the cost; theirs 1e-4)",
+            ),
+            ParamSpec::count(
+                "max_iter",
+                1,
+                5000,
+                "iterations after which a fit is reported as not converged (authors: 100)",
+            ),
         ]
     }
 

@@ -42,7 +42,8 @@ impl Order {
 /// chains; the first of equals.
 fn similar(w: &Array2<f64>) -> Vec<usize> {
     let m = w.ncols();
-    let opposite = |a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>| a.iter().zip(b).filter(|(a, b)| *a * *b < 0.0).count();
+    let opposite =
+        |a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>| a.iter().zip(b).filter(|(a, b)| *a * *b < 0.0).count();
     let distance = Array2::from_shape_fn((m, m), |(s, t)| opposite(w.column(s), w.column(t)));
     let chain = |start: usize| {
         let mut left: Vec<usize> = (0..m).filter(|&t| t != start).collect();

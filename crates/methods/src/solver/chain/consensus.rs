@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use super::loss::newton;
 use super::{ChainLoss, ChainObjective};
-use crate::method::{Context, FitError};
 use crate::datafit::Logistic;
+use crate::method::{Context, FitError};
 use crate::penalty::ChainProx;
 use crate::solver::resolvent::{Resolvent, Tie};
 use crate::solver::{Objective, SolverError, Value};

@@ -34,7 +34,8 @@ pub struct Descended {
 
 impl From<Descended> for Fitted {
     fn from(found: Descended) -> Self {
-        let Descended { weights, value: objective, stationarity: residual, converged, sweeps: iterations, trace } = found;
+        let Descended { weights, value: objective, stationarity: residual, converged, sweeps: iterations, trace } =
+            found;
         Self {
             model: Model::linear(weights.clone()),
             objective,

@@ -71,8 +71,7 @@ impl<'a> ChainObjective<'a> {
     /// Value of what is not smooth.
     pub fn kinks(&self, w: &Array2<f64>) -> f64 {
         let rows = w.rows().into_iter();
-        let disagreement: f64 =
-            rows.map(|row| self.chain.disagreement(self.order.iter().map(|&t| row[t]))).sum();
+        let disagreement: f64 = rows.map(|row| self.chain.disagreement(self.order.iter().map(|&t| row[t]))).sum();
         self.chain.l1 * w.iter().map(|v| v.abs()).sum::<f64>() + disagreement
     }
 

@@ -1,7 +1,7 @@
 //! One task of a chain while its neighbours stand still: a convex problem with a kink at zero.
 
-use mtl_core::moments::Gram;
 use mtl_core::Task;
+use mtl_core::moments::Gram;
 use ndarray::{Array1, Array2};
 
 use super::{ChainLoss, ChainObjective};
@@ -94,8 +94,7 @@ impl<'a> LogisticTask<'a> {
     }
 
     fn slack(&self, j: usize) -> f64 {
-        let pull: f64 =
-            self.signed.row(j).iter().zip(&self.margins).map(|(x, margin)| x / (1.0 + margin.exp())).sum();
+        let pull: f64 = self.signed.row(j).iter().zip(&self.margins).map(|(x, margin)| x / (1.0 + margin.exp())).sum();
         self.loss.factor(self.t) * pull - self.ridge * self.w[j]
     }
 
