@@ -295,7 +295,7 @@ impl FromStr for Metric {
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
             let valid: Vec<_> = Self::ALL.iter().map(|m| m.name()).collect();
-            format!("unknown metric `{name}`\nvalid: {}", valid.join(", "))
+            format!("unknown metric `{name}`; valid: {}", valid.join(", "))
         })
     }
 }
