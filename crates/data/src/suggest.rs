@@ -47,13 +47,16 @@ pub fn quoted(text: &str) -> String {
 
 /// The names in backticks, with commas; a long list is cut short, so that an error stays on one screen.
 pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    const SHOWN: usize = 40;
-    let names: Vec<String> = names.iter().map(|name| quoted(name.as_ref())).collect();
-    if names.is_empty() {
-        return "none".into();
+    const WIDTH: usize = 230;
+    let mut text = String::new();
+    for (shown, name) in names.iter().enumerate() {
+        let next = format!("{}{}", if shown == 0 { "" } else { ", " }, quoted(name.as_ref()));
+        if shown > 0 && text.chars().count() + next.chars().count() > WIDTH {
+            return format!("{text} and {} more", names.len() - shown);
+        }
+        text += &next;
     }
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+    if text.is_empty() { "none".into() } else { text }
 }
 
 #[cfg(test)]
@@ -82,6 +85,8 @@ mod tests {
     fn long_lists_are_cut() {
         let names: Vec<String> = (0..50).map(|i| i.to_string()).collect();
         assert!(listed(&names).ends_with("`39` and 10 more"));
+        let long = vec!["x".repeat(38); 7];
+        assert_eq!(listed(&long), format!("{} and 2 more", vec![format!("`{}`", long[0]); 5].join(", ")));
         assert_eq!(listed::<String>(&[]), "none");
         assert_eq!(listed(&["ä".repeat(41)]), format!("`{}...`", "ä".repeat(40)));
     }

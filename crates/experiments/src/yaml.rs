@@ -31,10 +31,11 @@ pub struct YamlError {
 
 impl fmt::Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let message = on_lines(&self.message);
         if self.line == 0 {
-            return write!(f, "{}: {}", self.path.display(), self.message);
+            return write!(f, "{}: {message}", self.path.display());
         }
-        write!(f, "{}:{}:{}: {}", self.path.display(), self.line, self.column, self.message)?;
+        write!(f, "{}:{}:{}: {message}", self.path.display(), self.line, self.column)?;
         if !self.excerpt.is_empty() {
             let gutter = self.line.to_string().len();
             let marker = " ".repeat(self.column.saturating_sub(1));
@@ -119,6 +120,15 @@ fn position(line: &str, word: &str, from: usize) -> Option<usize> {
     let content = line.split(" #").next().filter(|content| !content.starts_with('#'))?;
     let mut found = content.get(from..)?.match_indices(word).map(|(i, _)| i + from);
     found.find(|&i| !content[..i].ends_with(inside) && !content[i + word.len()..].starts_with(inside))
+}
+
+/// A long list of valid names on a line of its own.
+fn on_lines(message: &str) -> String {
+    const LONG: usize = 160;
+    match message.split_once("; valid: ") {
+        Some((what, valid)) if message.chars().count() > LONG => format!("{what}\nvalid: {valid}"),
+        _ => message.to_owned(),
+    }
 }
 
 /// The parser's messages that speak of Rust or of the parser itself.

@@ -141,7 +141,7 @@ fn names() {
             "s",
             ("[nMSE, EV]", "[nMSE, EVV]"),
             "13:17",
-            &["unknown metric `EVV`; valid: nMSE, "],
+            &["unknown metric `EVV`", "valid: nMSE, "],
             "metrics: [nMSE, EVV]",
         ),
         mistake("s", ("[nMSE, EV]", "[]"), "13:1", &["`metrics` is an empty list"], "metrics: []"),
@@ -149,7 +149,7 @@ fn names() {
             "s",
             ("metrics:", "select: {metric: nMS}\nmetrics:"),
             "13:18",
-            &["unknown metric `nMS`; valid: nMSE, "],
+            &["unknown metric `nMS`", "valid: nMSE, "],
             "select: {metric: nMS}",
         ),
         mistake(
