@@ -16,7 +16,7 @@ pub mod spec;
 pub mod suggest;
 pub mod synthetic;
 
-pub use catalog::{Catalog, Status};
+pub use catalog::{Catalog, Entry as CatalogEntry, Status};
 pub use fetch::{FetchError, FetchOptions, FetchedFile, Fetcher, Mirror, NoProgress, Progress};
 pub use library::{Library, LoadError};
 pub use spec::{DatasetSpec, SpecError};

@@ -62,8 +62,11 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
     let xs = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.x));
     let (low, high) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
     let scale = if low > 0.0 && high >= 100.0 * low { Scale::Log10 } else { Scale::Linear };
+    // Most measures are read off best as they are, unless they run over several powers of ten.
+    let ys = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.y));
+    let (least, most) = ys().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
     let y = match quantity {
-        Quantity::Metric(_) => Scale::Linear,
+        Quantity::Metric(_) if !(least > 0.0 && most >= 100.0 * least) => Scale::Linear,
         _ => Scale::Log10,
     };
     LinePanel {

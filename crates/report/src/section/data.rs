@@ -1,7 +1,7 @@
 //! Which data a study used, and which it could not have.
 
 use mtl_core::Fractions;
-use mtl_data::Catalog;
+use mtl_data::{Catalog, CatalogEntry};
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
 use mtl_experiments::study::Resampling;
@@ -75,11 +75,16 @@ pub fn notices(studies: &[Results]) -> Vec<String> {
 /// What a reader has to know about a data set that is not the one the paper used.
 fn missing(found: &Resolved) -> Option<String> {
     let (wanted, reason) = found.missing.first()?;
-    let command = format!("To fetch it: mtl datasets fetch {}", wanted.name);
+    // The reason says how to make what no address has.
+    let by_hand = |entry: &CatalogEntry| entry.files.iter().all(|file| file.by_hand.is_some());
+    let command = match Catalog::embedded().get(&wanted.name).is_ok_and(by_hand) {
+        true => String::new(),
+        false => format!("\nTo fetch it: mtl datasets fetch {}", wanted.name),
+    };
     Some(match &found.variant {
-        None => format!("{} was skipped: {reason}\n{command}", found.label),
+        None => format!("{} was skipped: {reason}{command}", found.label),
         Some(variant) => format!(
-            "{} stands for the variant `{}` here, not for `{}`: {reason}\n{command}",
+            "{} stands for the variant `{}` here, not for `{}`: {reason}{command}",
             found.label, variant.spec.name, wanted.name
         ),
     })
