@@ -5,10 +5,10 @@
 
 mod common;
 
-use common::{correlation, fit, half_loss, largest, named_value, num, random, tight, weights};
-use mtl_core::{MultiTask, Target, Task};
+use common::{correlation, fit, half_loss, largest, named_value, num, params, random, tight, weights};
+use mtl_core::{MultiTask, Seed, Target, Task};
 use mtl_methods::linalg::{Eigen, Spectrum, Svd};
-use mtl_methods::{Fitted, Model, ParamValue};
+use mtl_methods::{Context, Fitted, Model, ParamValue, Problem, method};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
@@ -232,4 +232,197 @@ fn inverse_of_best(w: &Array2<f64>, eta: f64, k: f64) -> Array2<f64> {
         at(low.exp())
     };
     (&eigen.vectors * &values.mapv(|v| 1.0 / (eta + v))).dot(&eigen.vectors.t())
+}
+
+/// Data that solvers find hard: inputs whose singular values span `1 .. 1e-6` (and so
+/// moments whose eigenvalues span `1 .. 1e-12`), tasks with constant and with missing
+/// columns as in the School data, and fewer rows than features.
+fn hard() -> Vec<(&'static str, MultiTask)> {
+    let stretched = random(40, 10, 4, 21);
+    let basis = Svd::of(&random(10, 10, 1, 22).tasks[0].x).unwrap().left;
+    let stretch = Array2::from_diag(&Array1::from_shape_fn(10, |i| 10.0_f64.powf(-6.0 * i as f64 / 9.0)));
+    let dummies = |t: usize, x: &Array2<f64>| {
+        let mut x = x.clone();
+        for j in 0..x.ncols() {
+            match (t + j) % 4 {
+                0 => x.column_mut(j).fill(1.0),
+                1 => x.column_mut(j).fill(0.0),
+                _ => x.column_mut(j).mapv_inplace(|v| if v > 0.0 { 1.0 } else { 0.0 }),
+            }
+        }
+        x
+    };
+    vec![
+        ("stretched", stretched.map(|_, x| x.dot(&basis).dot(&stretch).dot(&basis.t()), |_, y| y.clone())),
+        ("dummies", random(25, 12, 6, 23).map(dummies, |_, y| y + 3.0)),
+        ("wide", random(8, 20, 4, 24)),
+        ("shifted", random(30, 8, 5, 25).map(|_, x| x + 50.0, |_, y| y.clone())),
+    ]
+}
+
+/// A gap of 1e-9 is certified in reasonable time on data that gradient methods cannot solve.
+#[test]
+fn hard_data_are_certified() {
+    for (what, data) in hard() {
+        for data in [data.clone(), labels(&data)] {
+            for strength in [10.0, 0.1, 1e-3] {
+                let mut cases = vec![
+                    ("lasso", vec![("gamma", num(strength))]),
+                    ("l21", vec![("gamma", num(strength))]),
+                    ("trace-norm", vec![("lambda", num(strength))]),
+                    ("trace-norm", vec![("lambda", num(strength)), ("ridge", num(0.1))]),
+                    ("srmtl", vec![("rho1", num(0.1)), ("rho2", num(strength))]),
+                    ("srmtl", vec![("rho1", num(10.0)), ("rho2", num(strength)), ("coupling", named_value("mean"))]),
+                    (
+                        "srmtl",
+                        vec![("rho1", num(0.01)), ("rho2", num(strength)), ("coupling", named_value("identity"))],
+                    ),
+                    ("caso", vec![("rho1", num(strength)), ("rho2", num(0.1)), ("k", ParamValue::Count(2))]),
+                ];
+                if data.target == Target::Regression {
+                    cases.push(("rmtl", vec![("rho1", num(strength)), ("rho2", num(3.0 * strength))]));
+                }
+                for (name, mut given) in cases {
+                    given.push(("tol", num(1e-9)));
+                    let fitted = fit(name, &data, &given);
+                    let ended = fitted.convergence;
+                    assert!(ended.converged, "{what} {:?} {name} {given:?}: {ended:?}", data.target);
+                    assert!(data.target == Target::Regression || ended.iterations <= 60, "{what} {name}: {ended:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Spec 11: what must coincide does.
+#[test]
+fn special_cases_coincide() {
+    let same = |a: &Fitted, b: &Fitted, what: &str| {
+        let relative = (a.objective.total - b.objective.total) / b.objective.total;
+        assert!(relative.abs() < 1e-8, "{what}: {relative:e}");
+    };
+    for data in [random(30, 6, 4, 31), labels(&random(30, 6, 4, 31))] {
+        let one = MultiTask { tasks: data.tasks[..1].to_vec(), ..data.clone() };
+        // One task: rows are entries; a nuclear norm is a length.
+        let strength = [("gamma", num(2.0)), ("ridge", num(0.1))];
+        same(&tight("l21", &one, &strength), &tight("lasso", &one, &strength), "one task");
+        // SRMTL and CASO without their structure are ridges.
+        let ridge = [("rho1", num(0.7)), ("rho2", num(0.0)), ("coupling", named_value("identity"))];
+        let ridge = tight("srmtl", &data, &ridge);
+        let full = [("rho1", num(3.0)), ("rho2", num(0.7)), ("k", ParamValue::Count(6))];
+        let full = tight("caso", &data, &full);
+        same(&full, &ridge, "ridge");
+        assert!((full.objective.penalty - 0.7 * squares(weights(&full))).abs() < 1e-9 * full.objective.total);
+        let gradient = weights(&ridge) * 1.4 - slack(&data, &ridge);
+        assert!(largest(&gradient) < 1e-6, "{gradient}");
+        // A ridge through the parameter of the lasso.
+        let lasso = tight("lasso", &data, &[("gamma", num(0.0)), ("ridge", num(0.7))]);
+        same(&lasso, &ridge, "lasso's ridge");
+        let net = tight("lasso", &data, &[("gamma", num(2.0)), ("ridge", num(0.7))]);
+        let identity = [("rho1", num(0.7)), ("rho2", num(2.0)), ("coupling", named_value("identity"))];
+        same(&tight("srmtl", &data, &identity), &net, "elastic net");
+    }
+    // RMTL whose tasks cannot stand apart is the trace norm with half the strength: its loss has twice the weight.
+    let data = random(30, 6, 4, 32);
+    let rmtl = tight("rmtl", &data, &[("rho1", num(8.0)), ("rho2", num(1e6))]);
+    let trace = tight("trace-norm", &data, &[("lambda", num(4.0))]);
+    assert!(rmtl.components[1].1.iter().all(|v| *v == 0.0));
+    assert!((rmtl.objective.total / 2.0 - trace.objective.total).abs() < 1e-8 * trace.objective.total);
+    // One task: the low-rank and the column part share a length, so only the cheaper of the two is used.
+    let one = MultiTask { tasks: data.tasks[..1].to_vec(), ..data.clone() };
+    let single = tight("rmtl", &one, &[("rho1", num(8.0)), ("rho2", num(3.0))]);
+    assert!(
+        (single.objective.total / 2.0 - tight("trace-norm", &one, &[("lambda", num(1.5))]).objective.total).abs()
+            < 1e-7
+    );
+    // Far above the largest useful strength nothing is left.
+    let none = tight(
+        "trace-norm",
+        &data,
+        &[("lambda", num(1.0001 * largest_singular(&correlation(&data, &Array2::zeros((6, 4))))))],
+    );
+    assert!(weights(&none).iter().all(|v| *v == 0.0));
+}
+
+/// CASO by exact alternation of weights and M, as published: monotone, and it ends where the eliminated form does.
+#[test]
+fn caso_agrees_with_alternation() {
+    let data = random(25, 6, 5, 41);
+    for (rho1, rho2, k) in [(5.0, 1.0, 1), (1.0, 0.5, 2), (20.0, 0.2, 3)] {
+        let given = [("rho1", num(rho1)), ("rho2", num(rho2)), ("k", ParamValue::Count(k))];
+        let fitted = tight("caso", &data, &given);
+        let (eta, strength) = (rho2 / rho1, rho2 * (1.0 + rho2 / rho1));
+        let mut inverse = Array2::eye(6) / (eta + k as f64 / 6.0);
+        let mut previous = f64::INFINITY;
+        let mut w = Array2::zeros((6, 5));
+        for _ in 0..3000 {
+            for (t, task) in data.tasks.iter().enumerate() {
+                let system = task.x.t().dot(&*task.x) + &inverse * (2.0 * strength);
+                let solution = Spectrum::of(&system).unwrap().pseudo_solve(&task.x.t().dot(&task.y));
+                w.column_mut(t).assign(&solution);
+            }
+            let value = |inverse: &Array2<f64>| half_loss(&data, &w) + strength * (&w * &inverse.dot(&w)).sum();
+            let halfway = value(&inverse);
+            inverse = inverse_of_best(&w, eta, k as f64);
+            let now = value(&inverse);
+            assert!(
+                halfway <= previous * (1.0 + 1e-10) && now <= halfway * (1.0 + 1e-10),
+                "{previous} {halfway} {now}"
+            );
+            previous = now;
+        }
+        let relative = (previous - fitted.objective.total) / fitted.objective.total;
+        assert!((-1e-9..1e-6).contains(&relative), "{rho1} {rho2} {k}: {relative:e}");
+    }
+}
+
+/// A ridge of zero changes nothing, and a path ends where single fits do.
+#[test]
+fn options_and_paths() {
+    let data = random(20, 5, 4, 51);
+    let plain = tight("l21", &data, &[("gamma", num(1.0))]);
+    assert_eq!(weights(&plain), weights(&tight("l21", &data, &[("gamma", num(1.0)), ("ridge", num(0.0))])));
+    for data in [data.clone(), labels(&data)] {
+        for (name, walked) in [("lasso", "gamma"), ("trace-norm", "lambda"), ("srmtl", "rho2"), ("caso", "rho2")] {
+            let strengths = [10.0, 1.0, 0.1, 0.01];
+            let path: Vec<_> =
+                strengths.iter().map(|&s| params(name, &[(walked, num(s)), ("tol", num(1e-9))])).collect();
+            let context = Context::new(Seed::of(&0));
+            let fits = method(name).unwrap().fit_path(&Problem::new(data.clone(), None), &path, &context).unwrap();
+            for (fitted, &s) in fits.iter().zip(&strengths) {
+                let single = tight(name, &data, &[(walked, num(s))]).objective.total;
+                assert!((fitted.objective.total - single).abs() < 1e-8 * single, "{name} {s}");
+            }
+        }
+    }
+    let refused = |name: &str, data: &MultiTask, given: &[(&str, ParamValue)]| {
+        let problem = Problem::new(data.clone(), None);
+        let path = [params(name, given)];
+        method(name).unwrap().fit_path(&problem, &path, &Context::new(Seed::of(&0))).err().unwrap().to_string()
+    };
+    let intercept = [("intercept", ParamValue::Flag(true))];
+    assert!(refused("lasso", &data, &intercept).contains("centre the data"));
+    assert!(refused("caso", &data, &intercept).contains("centre the data"));
+    assert!(refused("rmtl", &labels(&data), &[]).contains("does not learn"));
+    assert!(refused("trace-norm", &data, &[("solver", named_value("spg"))]).contains("use admm"));
+    assert!(refused("lasso", &labels(&data), &[("engine", named_value("linfa"))]).contains("engine=own"));
+}
+
+/// The strength that leaves nothing, with labels too.
+#[test]
+fn largest_useful_strengths() {
+    for data in [random(20, 5, 4, 61), labels(&random(20, 5, 4, 61))] {
+        for (name, parameter) in [("lasso", "gamma"), ("l21", "gamma"), ("trace-norm", "lambda")] {
+            for intercept in [false, data.target == Target::Binary] {
+                let given = [("intercept", ParamValue::Flag(intercept))];
+                let most = method(name).unwrap().strength_max.unwrap();
+                let most = most.on(&Problem::new(data.clone(), None), &params(name, &given)).unwrap();
+                let at = |share: f64| {
+                    let given = [given[0].clone(), (parameter, num(share * most))];
+                    weights(&tight(name, &data, &given)).iter().any(|v| *v != 0.0)
+                };
+                assert!(!at(1.0 + 1e-9) && at(0.99), "{name} {intercept}");
+            }
+        }
+    }
 }

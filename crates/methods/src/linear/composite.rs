@@ -16,7 +16,7 @@ use crate::solver::{
 
 /// Iterations of a least-squares problem within a Newton step. More of them would serve a model that the next step
 /// replaces.
-pub(super) const INNER_ITERATIONS: usize = 2000;
+pub(super) const INNER_ITERATIONS: usize = 20_000;
 
 /// Targets of a method with either loss.
 pub(super) const EITHER: &[Target] = &[Target::Regression, Target::Binary];

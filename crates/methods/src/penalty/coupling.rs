@@ -36,11 +36,6 @@ impl Quadratic {
         Self { coupling: Coupling::Identity, strength }
     }
 
-    /// Whether it is a ridge, strictly convex in every direction.
-    pub fn is_ridge(&self) -> bool {
-        self.coupling == Coupling::Identity && self.strength > 0.0
-    }
-
     /// `q(W)`.
     pub fn value(&self, w: &Array2<f64>) -> f64 {
         let squares = |a: &Array2<f64>| a.iter().map(|v| v * v).sum::<f64>();
@@ -70,6 +65,29 @@ impl Quadratic {
         product * (2.0 * self.strength)
     }
 
+    /// The part of `u` in the range of `RR'`, where the conjugate is finite.
+    pub fn range_of(&self, u: &Array2<f64>) -> Array2<f64> {
+        match self.coupling {
+            _ if self.strength == 0.0 => Array2::zeros(u.raw_dim()),
+            Coupling::Chain | Coupling::Mean => u - &(u.sum_axis(Axis(1)) / u.ncols() as f64).insert_axis(Axis(1)),
+            Coupling::Identity => u.clone(),
+        }
+    }
+
+    /// `q*(u) = min { ||Z||_F^2 / (4 strength) : Z R' = u }` on the range of `RR'`; 0 is the only point of it without a
+    /// strength.
+    pub fn conjugate(&self, u: &Array2<f64>) -> f64 {
+        if self.strength == 0.0 {
+            return 0.0;
+        }
+        let squares = match self.coupling {
+            Coupling::Mean | Coupling::Identity => u.iter().map(|v| v * v).sum::<f64>(),
+            // The flow along the path: what has come in up to each task.
+            Coupling::Chain => u.rows().into_iter().map(|row| flow(row.as_slice().unwrap_or_default())).sum(),
+        };
+        squares / (4.0 * self.strength)
+    }
+
     /// A bound on the largest eigenvalue of the Hessian, `2 strength lambda_max(RR')`.
     pub fn lipschitz(&self) -> f64 {
         match self.coupling {
@@ -78,6 +96,16 @@ impl Quadratic {
             Coupling::Mean | Coupling::Identity => 2.0 * self.strength,
         }
     }
+}
+
+/// Sum of the squared partial sums.
+fn flow(row: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    let squares = row.iter().take(row.len().saturating_sub(1)).map(|v| {
+        sum += v;
+        sum * sum
+    });
+    squares.sum()
 }
 
 #[cfg(test)]
@@ -93,6 +121,9 @@ mod tests {
                 let gradient = q.gradient(&w);
                 // Euler: a quadratic form is half its gradient's pairing with the point.
                 assert!((q.value(&w) - (&gradient * &w).sum() / 2.0).abs() < 1e-12);
+                // Fenchel: equality at the gradient, and the gradient lies in the range.
+                assert!((&q.range_of(&gradient) - &gradient).iter().all(|d| d.abs() < 1e-12));
+                assert!((q.value(&w) + q.conjugate(&gradient) - (&gradient * &w).sum()).abs() < 1e-12);
                 assert!((&gradient * &gradient).sum() <= q.lipschitz().powi(2) * (&w * &w).sum() + 1e-12);
             }
         }

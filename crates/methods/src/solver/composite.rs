@@ -90,17 +90,16 @@ impl Composite<'_> {
 
     /// The objective at `w` and how far it can be above the optimum.
     ///
-    /// A dual point is a guess `Y` of the optimal `-grad L`, with `V = Y - grad q(W)` for the penalty. Scaled by a factor
-    /// `s` that makes the conjugate of the penalty finite, it leaves the gap
+    /// A dual point is a guess `Y` of the optimal `-grad L`, of which `U` is for the quadratic and `V = Y - U` for the
+    /// penalty. Scaled by a factor `s` that makes the conjugate of the penalty finite, it leaves the gap
     ///
-    /// `Omega(W) + Omega*(sV) - <W, sV>  +  (1 - s)^2 q(W)  +  D(sY, -grad L(W))`,
+    /// `Omega(W) + Omega*(sV) - <W, sV>  +  q*(sU - grad q(W))  +  D(sY, -grad L(W))`,
     ///
-    /// where a ridge `q`, whose conjugate is finite everywhere, can have any `U = Y - V` for its own and
-    /// `||sU - grad q(W)||^2 / (4 strength)` in the middle. That is one part each of the penalty, the quadratic and the loss, where `D` is the divergence of the loss: for a squared
+    /// one part each of the penalty, the quadratic and the loss, where `D` is the divergence of the loss: for a squared
     /// loss `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`, for a logistic one a relative entropy. The guesses are
     /// `-grad L(W)`, what is left of it when `V` is moved to the nearest point of the dual ball, and those that the
-    /// solver has for `V`. `local` are statistics of the loss near `w`, without which a logistic loss looks at the first
-    /// guess only.
+    /// solver has for `V`; `U` is `grad q(W)`, or whatever of the rest the quadratic can take. `local` are statistics of
+    /// the loss near `w`, without which a logistic loss looks at the first guess only.
     pub fn gap(&self, w: &Array2<f64>, point: &LossPoint, guesses: &[Array2<f64>], local: Option<&Squared>) -> Gap {
         let scratch = &mut Scratch::default();
         let value = self.value(w, point);
@@ -118,29 +117,30 @@ impl Composite<'_> {
             let found = match (self.loss, local) {
                 (Loss::Squared(loss), _) => {
                     let y = loss.in_column_space(&wanted);
-                    let v = self.share_of_penalty(&y, guess, &pull);
                     let divergence = |scale: f64| loss.distance(&(&y * scale + &point.gradient));
-                    self.gap_at(w, point, (&y, &v), scratch, divergence)
+                    self.shared(&y, guess, &pull).map(|v| self.gap_at(w, point, (&y, &v), scratch, divergence))
                 }
                 (Loss::Logistic(loss, _), Some(local)) => {
                     let Some(point_of) = point.logistic.as_ref() else { continue };
                     let step = local.pseudo_solve(&(&wanted - &at_point));
                     let Some((dual, y)) = loss.dual_at(point_of, &step) else { continue };
-                    let v = self.share_of_penalty(&y, guess, &pull);
-                    self.gap_at(w, point, (&y, &v), scratch, |scale| loss.entropy(point_of, &dual, scale))
+                    let divergence = |scale: f64| loss.entropy(point_of, &dual, scale);
+                    self.shared(&y, guess, &pull).map(|v| self.gap_at(w, point, (&y, &v), scratch, divergence))
                 }
                 (Loss::Logistic(..), None) => continue,
             };
-            gap = gap.min(found);
+            gap = found.into_iter().fold(gap, f64::min);
         }
         // Rounding can take the gap of an exact solution below zero; a gap that is not a number certifies nothing.
         Gap { value, gap: gap.max(0.0) }
     }
 
-    /// `V` for a dual point `Y` near a guess of `V`: the guess itself where the quadratic can take the rest, as a ridge
-    /// can, else what `grad q(W)` leaves.
-    fn share_of_penalty(&self, y: &Array2<f64>, guess: &Array2<f64>, pull: &Array2<f64>) -> Array2<f64> {
-        if self.quadratic.is_ridge() { guess.clone() } else { y - pull }
+    /// Two `V` for a dual point `Y` near a guess of `V`: what `grad q(W)` leaves, and the guess itself as far as the
+    /// quadratic can take the rest.
+    fn shared(&self, y: &Array2<f64>, guess: &Array2<f64>, pull: &Array2<f64>) -> [Array2<f64>; 2] {
+        let v = y - pull;
+        let taken = self.quadratic.range_of(&(&v - guess));
+        [&v - &taken, v]
     }
 
     fn gap_at(
@@ -155,12 +155,7 @@ impl Composite<'_> {
         let (scale, conjugate) = self.penalty.conjugate(v, scratch);
         let linear: f64 = w.iter().zip(v).map(|(w, v)| w * v).sum();
         let of_penalty = self.penalty.value(w) + conjugate - scale * linear;
-        let of_quadratic = if self.quadratic.is_ridge() {
-            let off = (y - v) * scale - self.quadratic.gradient(w);
-            off.iter().map(|v| v * v).sum::<f64>() / (4.0 * self.quadratic.strength)
-        } else {
-            (1.0 - scale).powi(2) * self.quadratic.value(w)
-        };
+        let of_quadratic = self.quadratic.conjugate(&((y - v) * scale - self.quadratic.gradient(w)));
         let gap = of_penalty + of_quadratic + divergence(scale);
         if gap.is_nan() { f64::INFINITY } else { gap }
     }

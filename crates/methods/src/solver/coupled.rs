@@ -54,11 +54,16 @@ impl Coupled {
         match &self.0 {
             Kind::Apart(groups) => Group::solve(groups, r),
             Kind::Mean { groups, level, pull } => {
-                let apart = Group::solve(groups, r);
-                let mut mean = apart.sum_axis(Axis(1)) / r.ncols() as f64;
-                level.solve(&mut mean);
-                let pulled = (mean * *pull).insert_axis(Axis(1));
-                Group::solve(groups, &(r + &pulled))
+                let once = |r: &Array2<f64>| {
+                    let mut mean = level_of(&Group::solve(groups, r));
+                    level.solve(&mut mean);
+                    Group::solve(groups, &(r + &(mean * *pull).insert_axis(Axis(1))))
+                };
+                let mut w = once(r);
+                // Where rho is small beside the pull, the level of the tasks has few digits: one step of refinement.
+                let pulled = (level_of(&w) * *pull).insert_axis(Axis(1));
+                w += &once(&(r - &(Group::times(groups, &w) - &pulled)));
+                w
             }
             Kind::Chain { blocks, pull } => {
                 let mut w = r.clone();
@@ -78,6 +83,11 @@ impl Coupled {
             }
         }
     }
+}
+
+/// The mean over the tasks.
+fn level_of(w: &Array2<f64>) -> Array1<f64> {
+    w.sum_axis(Axis(1)) / w.ncols() as f64
 }
 
 /// Cholesky factors of the Schur complements of the chain. With `P_1 = A_1 + rho` they are `P_t + pull I`, and
@@ -126,6 +136,21 @@ impl Group {
                 shift,
             })
             .collect()
+    }
+
+    /// `(c_t X_t'X_t + shift I) w_t` of all tasks.
+    fn times(groups: &[Self], w: &Array2<f64>) -> Array2<f64> {
+        let mut product = w.clone();
+        for group in groups {
+            let vectors = &group.spectrum.vectors;
+            let own = w.select(Axis(1), &group.tasks);
+            let bent = vectors.t().dot(&own) * &group.curvature.view().insert_axis(Axis(1));
+            let all = vectors.dot(&bent) + own * group.shift;
+            for (column, &t) in all.columns().into_iter().zip(&group.tasks) {
+                product.column_mut(t).assign(&column);
+            }
+        }
+        product
     }
 
     fn solve(groups: &[Self], r: &Array2<f64>) -> Array2<f64> {

@@ -13,8 +13,8 @@ const HALVINGS: usize = 40;
 /// Share of the decrease promised by the model that a step has to bring.
 const ARMIJO: f64 = 1e-4;
 
-/// Relative precision of an objective.
-const ROUNDING: f64 = 1e-15;
+/// Relative precision of an objective: predictors are sums of products that may cancel.
+const ROUNDING: f64 = 1e-13;
 
 /// How much smaller than the present gap that of the inner problem has to be; the same again whenever that was too
 /// little to move, down to [`INNER_LEAST`].
@@ -42,13 +42,26 @@ pub fn newton<E: From<SolverError>>(
     let mut share = INNER;
     let mut guesses = Vec::new();
     let mut local = problem.local(&point)?;
+    let mut moved_on = false;
+    let (mut least, mut narrowest) = (f64::INFINITY, f64::INFINITY);
     for iteration in 0..=stopping.max_iterations {
         context.check()?;
-        let gap = problem.gap(&w, &point, &guesses, Some(&local));
+        // The curvature of the step before is as good for a certificate, if that step was the last.
+        let mut gap = problem.gap(&w, &point, &guesses, Some(&local));
+        if moved_on && gap.relative() > stopping.tolerance {
+            local = problem.local(&point)?;
+            gap = problem.gap(&w, &point, &guesses, Some(&local));
+        }
         if !gap.value.total.is_finite() {
             return Err(SolverError::NotFinite.into());
         }
         trace.push(gap.value.total);
+        // No progress to speak of in either: more precision within the step, or none is left.
+        if gap.value.total >= least * (1.0 - ROUNDING) && gap.gap >= narrowest {
+            share *= INNER;
+        }
+        least = least.min(gap.value.total);
+        narrowest = narrowest.min(gap.gap);
         let residual = gap.relative();
         let converged = residual <= stopping.tolerance;
         if converged || share < INNER_LEAST || iteration == stopping.max_iterations {
@@ -66,23 +79,19 @@ pub fn newton<E: From<SolverError>>(
         let promised = of_model - model.value(&target, &model.loss.at(&target)).total;
         let direction = &target - &w;
         let mut step = 1.0;
-        let mut moved_on = false;
+        moved_on = false;
         for _ in 0..HALVINGS {
             let moved = if step == 1.0 { target.clone() } else { &w + &(&direction * step) };
             let there = problem.loss.at(&moved);
             let decrease = gap.value.total - problem.value(&moved, &there).total;
-            // Near the optimum both sides are rounding; the full step is then as good as any.
-            if promised >= -ROUNDING * of_model && decrease >= ARMIJO * step * promised - ROUNDING * gap.value.total {
+            // Near the optimum both sides are rounding, that of the model larger than that of the objective; the full
+            // step is then as good as any that does not go up.
+            if decrease >= ARMIJO * step * promised.max(0.0) - ROUNDING * gap.value.total {
                 moved_on = moved != w;
                 (w, point) = (moved, there);
                 break;
             }
             step /= 2.0;
-        }
-        if moved_on {
-            local = problem.local(&point)?;
-        } else {
-            share *= INNER;
         }
     }
     Err(SolverError::NotFinite.into())

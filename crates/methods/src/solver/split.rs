@@ -24,17 +24,11 @@ pub struct Split {
 }
 
 impl Split {
-    /// Starts from zero.
+    /// Starts from zero. The penalty parameter ranges about the largest curvature: far below it the weight step has too
+    /// few digits for a certificate.
     pub fn new(problem: &Composite<'_>) -> Self {
-        let mut eigenvalues: Vec<f64> = match problem.loss {
-            Loss::Squared(loss) => (0..loss.n_tasks())
-                .flat_map(|t| loss.spectrum(t).values.iter().map(move |v| v * loss.factor(t)))
-                .collect(),
-            Loss::Logistic(_, lipschitz) => vec![lipschitz],
-        };
-        eigenvalues.sort_by(f64::total_cmp);
-        let typical = eigenvalues.get(eigenvalues.len() / 2).copied().unwrap_or(1.0);
-        Self { copy: MatrixCopy::new(Part::Whole, problem.loss.shape(), Rho::near(typical)) }
+        let rho = Rho::near(problem.loss.lipschitz());
+        Self { copy: MatrixCopy::new(Part::Whole, problem.loss.shape(), rho) }
     }
 
     /// Minimises the objective for a squared loss, starting from where the last call ended.
