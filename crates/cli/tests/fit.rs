@@ -252,6 +252,61 @@ fn pooled_measures_weigh_rows_and_can_choose() {
 }
 
 #[test]
+fn labels_are_fitted_by_logistic_loss() {
+    let mut samples = schools(20);
+    let middle = |task: &str, samples: &[Sample]| {
+        let mut scores: Vec<f64> = samples.iter().filter(|s| s.task == task).map(|s| s.y).collect();
+        scores.sort_by(f64::total_cmp);
+        scores[scores.len() / 3]
+    };
+    let cuts = ["north", "south", "east"].map(|task| (task, middle(task, &samples)));
+    for (i, sample) in samples.iter_mut().enumerate() {
+        let cut = cuts.iter().find(|(task, _)| *task == sample.task).unwrap().1;
+        // Some labels are wrong, so that no task can be separated.
+        sample.y = f64::from((sample.y > cut) != (i % 7 == 0));
+    }
+    let folder = with(&samples);
+    let margin = |w: &Weights, s: &Sample| (2.0 * s.y - 1.0) * w.predict(s);
+    let loss = |w: &Weights| samples.iter().map(|s| (-margin(w, s)).exp().ln_1p()).sum::<f64>();
+    let mut objectives = Vec::new();
+    for (method, params, penalty) in [
+        ("lasso", "--param gamma=0.5", (|w: &Weights| 0.5 * l1(w)) as fn(&Weights) -> f64),
+        ("l21", "--param gamma=0.5", |w: &Weights| 0.5 * l21(w)),
+        ("srmtl", "--param rho1=0 --param rho2=0.5", |w: &Weights| 0.5 * l1(w)),
+    ] {
+        for intercept in ["", "--intercept"] {
+            let options = format!("--method {method} {params} {intercept} --loss logistic --tol 1e-10 --weights w.csv");
+            let found = fit(&folder, &options);
+            let mut weights = Weights::parse(&folder.read("w.csv"));
+            let own = |w: &Weights| loss(w) + penalty(&without_intercept(w));
+            let best = own(&weights);
+            close(found["objective"].as_f64().unwrap(), best, 1e-9);
+            for row in 0..weights.rows.len() {
+                for task in 0..weights.tasks.len() {
+                    for step in [-1e-3, 1e-3] {
+                        weights.rows[row].1[task] += step;
+                        assert!(own(&weights) >= best * (1.0 - 1e-9), "{method} {intercept}");
+                        weights.rows[row].1[task] -= step;
+                    }
+                }
+            }
+            objectives.push(best);
+        }
+    }
+    assert!(objectives.chunks(2).all(|pair| pair[1] < pair[0] - 1e-3), "an intercept helps: {objectives:?}");
+    close(objectives[0], objectives[4], 1e-8);
+    folder
+        .mtl("fit --data d.csv --task school --target score --method srml --loss logistic --intercept")
+        .refused(&["srml", "intercept"]);
+}
+
+/// The weights that penalties see.
+fn without_intercept(weights: &Weights) -> Weights {
+    let rows = weights.rows.iter().filter(|(name, _)| name != "(intercept)").cloned().collect();
+    Weights { tasks: weights.tasks.clone(), rows }
+}
+
+#[test]
 fn a_loss_goes_with_its_methods_and_measures() {
     let folder = with(&schools(8));
     let refused = |arguments: &str, parts: &[&str]| {
