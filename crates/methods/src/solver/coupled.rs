@@ -144,7 +144,7 @@ impl Group {
         for group in groups {
             let vectors = &group.spectrum.vectors;
             let own = w.select(Axis(1), &group.tasks);
-            let bent = vectors.t().dot(&own) * &group.curvature.view().insert_axis(Axis(1));
+            let bent = vectors.t().dot(&own) * group.curvature.view().insert_axis(Axis(1));
             let all = vectors.dot(&bent) + own * group.shift;
             for (column, &t) in all.columns().into_iter().zip(&group.tasks) {
                 product.column_mut(t).assign(&column);

@@ -24,8 +24,9 @@ const INNER: f64 = 1e-2;
 const INNER_LEAST: f64 = 1e-8;
 
 /// Minimises a logistic problem from `start`: the loss is replaced by its local squared loss, `inner` solves that to a
-/// given relative tolerance from the present point (its dual guesses are of the penalty), and a line search takes the step (Lee, Sun and Saunders 2014). The
-/// conditioning of the data is the inner solver's affair, and a handful of steps do.
+/// given relative tolerance from the present point (its dual guesses are of the penalty), and a line search takes the
+/// step (Lee, Sun and Saunders 2014). The conditioning of the data is the inner solver's affair, and a handful of steps
+/// do.
 ///
 /// # Errors
 /// If an iterate is not finite, the run is interrupted or the inner solver fails.
