@@ -87,7 +87,7 @@ fn the_loose_rule_ends_where_it_was_measured_to() {
     for (name, given) in
         [("trace-norm", strength("lambda", 0.0)), ("rmtl", vec![("rho1", num(0.1)), ("rho2", num(0.1))])]
     {
-        let (used, mse) = over_draws(name, &given);
+        let (_, mse) = over_draws(name, &given);
         assert!((5.0..110.0).contains(&mse), "{name}: MSE {mse}");
     }
     // Both penalties are nothing beside the ridge: the same error to three digits.
