@@ -82,6 +82,12 @@ fn strength() -> impl Strategy<Value = f64> {
     (-3.0..2.0_f64).prop_map(|e| 10.0_f64.powf(e))
 }
 
+/// Strength of an l1 norm beside a coupling of up to 100. Where they are 1e5 apart, rounding of the coupling's gradient
+/// is 1e-9 of the gap and decides whether a fit is certified.
+fn beside_a_coupling() -> impl Strategy<Value = f64> {
+    (-2.0..2.0_f64).prop_map(|e| 10.0_f64.powf(e))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -150,7 +156,7 @@ proptest! {
 
     /// SRMTL: the slack less the pull of the related tasks is a subgradient of the l1 norm.
     #[test]
-    fn srmtl_conditions(data in either(), rho1 in strength(), rho2 in strength(), coupling in 0_usize..3) {
+    fn srmtl_conditions(data in either(), rho1 in strength(), rho2 in beside_a_coupling(), coupling in 0_usize..3) {
         let coupling = ["chain", "mean", "identity"][coupling];
         let given = [("rho1", num(rho1)), ("rho2", num(rho2)), ("coupling", named_value(coupling))];
         let fitted = tight("srmtl", &data, &given);
@@ -185,7 +191,7 @@ proptest! {
 
     /// Newton steps and accelerated gradient, which share no step, reach the same objective.
     #[test]
-    fn solvers_agree(data in either(), g1 in strength(), g2 in strength(), intercept: bool) {
+    fn solvers_agree(data in either(), g1 in strength(), g2 in beside_a_coupling(), intercept: bool) {
         let intercept = data.target == Target::Binary && intercept;
         for (name, given) in [
             ("lasso", vec![("gamma", num(g1)), ("ridge", num(g2))]),

@@ -58,7 +58,7 @@ impl Method for Caso {
     fn params() -> Vec<ParamSpec> {
         let positive = |spec| ParamSpec { kind: Kind::Number { min: 0.0, open: true }, ..spec };
         let own = [
-            positive(ParamSpec::strength("rho1", "strength outside the shared directions: (rho1 + rho2) in the limit")),
+            positive(ParamSpec::strength("rho1", "strength outside the shared directions, where it is rho1 + rho2")),
             positive(ParamSpec::strength("rho2", "strength within the shared directions").walked()),
             ParamSpec::count("k", 1, 1, "dimension of the shared directions").over(&[1.0, 10.0]),
         ];
