@@ -79,7 +79,6 @@ fn the_loose_rule_ends_where_it_was_measured_to() {
         ("lasso", strength("gamma", 0.0), 325.0, 55.0),
     ] {
         let (used, mse) = over_draws(name, &given);
-        println!("{name}: {used} iterations ({iterations}), MSE {mse} ({error})");
         assert!((0.67..1.5).contains(&(used / iterations)), "{name}: {used} iterations");
         assert!((0.5..2.0).contains(&(mse / error)), "{name}: MSE {mse}");
     }
@@ -88,8 +87,7 @@ fn the_loose_rule_ends_where_it_was_measured_to() {
     for (name, given) in
         [("trace-norm", strength("lambda", 0.0)), ("rmtl", vec![("rho1", num(0.1)), ("rho2", num(0.1))])]
     {
-        let (used, mse) = over_draws(name, &given);
-        println!("{name}: {used} iterations, MSE {mse} (54.9)");
+        let (_, mse) = over_draws(name, &given);
         assert!((5.0..110.0).contains(&mse), "{name}: MSE {mse}");
     }
     // Both penalties are nothing beside the ridge: the same error to three digits.
@@ -99,7 +97,6 @@ fn the_loose_rule_ends_where_it_was_measured_to() {
     // A tight tolerance: 0.0169 after 2917 iterations, all but as good as least squares (0.0159).
     let many = [("gamma", num(0.1)), ("tol", num(1e-12)), ("max_iter", ParamValue::Count(10_000))];
     let (used, converged) = over_draws("lasso", &many);
-    println!("lasso to 1e-12: {used} iterations (2917), MSE {converged} (0.0169)");
     assert!((0.013..0.022).contains(&converged), "{converged}");
     assert!((1000.0..6000.0).contains(&used), "{used}");
 }
@@ -160,10 +157,6 @@ fn casos_line_search_ends_far_from_the_optimum() {
         let released = malsar("caso", &train, &given);
         let exact = tight("caso", &train, &given);
         let errors = (mse(&released, &test), mse(&exact, &test));
-        println!(
-            "{rho1} {rho2} {k}: {} iterations, MSE {} (exact {})",
-            released.convergence.iterations, errors.0, errors.1
-        );
         assert!(released.convergence.iterations <= 150 && errors.0 > 3.0 * errors.1);
         assert!(weights(&released).iter().all(|w| w.is_finite()));
         assert!(released.objective.total > 1.1 * exact.objective.total);

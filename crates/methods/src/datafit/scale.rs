@@ -22,7 +22,8 @@ impl LossScale {
     /// The names, for parameter schemas.
     pub const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
 
-    /// `c_t`, the factor on half the squared residuals, or on the logistic losses, of a task of `n` rows among `m` tasks.
+    /// `c_t`, the factor on half the squared residuals, or on the logistic losses, of a task of `n` rows among `m`
+    /// tasks.
     pub fn factor(self, n: usize, m: usize) -> f64 {
         match self {
             Self::HalfSum => 1.0,

@@ -10,8 +10,8 @@ use crate::params::{Kind, ParamSet, ParamSpec};
 use crate::penalty::{Penalty, Quadratic, SparedDirections};
 use crate::solver::{Loss, Malsar, SolverError};
 
-/// `min L + min_M rho1 eta (1 + eta) tr(W'(eta I + M)^{-1} W)` over `tr M = k`, `0 <= M <= I`, with `eta = rho2 / rho1`;
-/// squared loss for real targets and logistic loss for labels.
+/// `min L + min_M rho1 eta (1 + eta) tr(W'(eta I + M)^{-1} W)` over `tr M = k`, `0 <= M <= I`, with `eta = rho2 /
+/// rho1`; squared loss for real targets and logistic loss for labels.
 ///
 /// The best `M` shares its eigenvectors with `WW'`, which leaves a penalty of the singular values alone,
 /// `rho1 eta (1 + eta) min_theta sum_i s_i(W)^2 / theta_i` with `eta <= theta_i <= 1 + eta` and
@@ -49,8 +49,8 @@ impl Method for Caso {
             summary: "convex alternating structure optimization: a ridge that spares k directions the tasks share",
             objective: "L + min_M rho1 eta (1 + eta) tr(W'(eta I + M)^-1 W), eta = rho2/rho1, tr M = k, 0 <= M <= I",
             targets: composite::EITHER,
-            citation: "Chen, Tang, Liu and Ye (2009), A convex formulation for learning shared structures from multiple \
-                       tasks, ICML",
+            citation: "Chen, Tang, Liu and Ye (2009), A convex formulation for learning shared structures from \
+                       multiple tasks, ICML",
             revision: 1,
         }
     }
@@ -58,7 +58,7 @@ impl Method for Caso {
     fn params() -> Vec<ParamSpec> {
         let positive = |spec| ParamSpec { kind: Kind::Number { min: 0.0, open: true }, ..spec };
         let own = [
-            positive(ParamSpec::strength("rho1", "strength outside the shared directions: (rho1 + rho2) in the limit")),
+            positive(ParamSpec::strength("rho1", "strength outside the shared directions, where it is rho1 + rho2")),
             positive(ParamSpec::strength("rho2", "strength within the shared directions").walked()),
             ParamSpec::count("k", 1, 1, "dimension of the shared directions").over(&[1.0, 10.0]),
         ];

@@ -34,8 +34,8 @@ impl GenGlMethod for Rmtl {
             summary: "robust multi-task learning: a low-rank part (L) plus tasks that stand apart (S)",
             objective: "2 L(Lr + S) + rho1 ||Lr||_* + rho2 sum_t ||S_:t||_2",
             targets: &[Target::Regression],
-            citation: "Chen, Zhou and Ye (2011), Integrating low-rank and group-sparse structures for robust multi-task \
-                       learning, KDD",
+            citation: "Chen, Zhou and Ye (2011), Integrating low-rank and group-sparse structures for robust \
+                       multi-task learning, KDD",
             revision: 1,
         }
     }

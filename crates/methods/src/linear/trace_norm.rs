@@ -28,8 +28,8 @@ impl GenGlMethod for TraceNorm {
             summary: "trace norm: the tasks' weights lie in a space of few dimensions",
             objective: "L + lambda ||W||_*",
             targets: composite::EITHER,
-            citation: "Ji and Ye (2009), An accelerated gradient method for trace norm minimization, ICML; in MALSAR as \
-                       Least_Trace and Logistic_Trace",
+            citation: "Ji and Ye (2009), An accelerated gradient method for trace norm minimization, ICML; in MALSAR \
+                       as Least_Trace and Logistic_Trace",
             revision: 1,
         }
     }

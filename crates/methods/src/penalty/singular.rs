@@ -45,9 +45,9 @@ fn small_gram(a: &Array2<f64>) -> Option<Spectrum> {
     Spectrum::of(&gram).ok()
 }
 
-/// `strength min_theta sum_i s_i(W)^2 / theta_i` over `low <= theta_i <= 1 + low` with `sum_i (theta_i - low) <= count`:
-/// a ridge that spares the `count` strongest directions of the weights. The squared k-support norm is its relative
-/// (McDonald, Pontil and Stamos 2014).
+/// `strength min_theta sum_i s_i(W)^2 / theta_i` over `low <= theta_i <= 1 + low` with `sum_i (theta_i - low) <=
+/// count`: a ridge that spares the `count` strongest directions of the weights. The squared k-support norm is its
+/// relative (McDonald, Pontil and Stamos 2014).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SparedDirections {
     /// Factor on the whole.
@@ -59,8 +59,8 @@ pub struct SparedDirections {
 }
 
 impl SparedDirections {
-    /// `theta` that minimises `sum_i s_i^2 / (theta_i + shift)`: `clip(alpha s_i - shift, low, 1 + low)` for the `alpha`
-    /// that uses `count` up. Between the points where a value meets a bound the sum is linear in `alpha`.
+    /// `theta` that minimises `sum_i s_i^2 / (theta_i + shift)`: `clip(alpha s_i - shift, low, 1 + low)` for the
+    /// `alpha` that uses `count` up. Between the points where a value meets a bound the sum is linear in `alpha`.
     pub fn weights(&self, s: &Array1<f64>, shift: f64) -> Array1<f64> {
         let positive = s.iter().filter(|v| **v > 0.0).count() as f64;
         if positive <= self.count {
@@ -146,10 +146,15 @@ mod tests {
             prop_assert!((pairing(&y, &z) - threshold * nuclear_norm(&z)).abs() < 1e-9 * threshold * nuclear_norm(&a));
         }
 
-        /// Fenchel and Moreau for the penalty that spares directions: `(w - prox(w)) / step` is a subgradient at the prox.
+        /// Fenchel and Moreau for the penalty that spares directions: `(w - prox(w)) / step` is a subgradient at the
+        /// prox.
         #[test]
         fn spared_directions(
-            w in matrices(), strength in 0.01..10.0_f64, low in 0.01..5.0_f64, count in 1_usize..6, step in 0.01..10.0_f64,
+            w in matrices(),
+            strength in 0.01..10.0_f64,
+            low in 0.01..5.0_f64,
+            count in 1_usize..6,
+            step in 0.01..10.0_f64,
             other in prop::collection::vec(-3.0..3.0_f64, 25),
         ) {
             let penalty = SparedDirections { strength, low, count: count as f64 };

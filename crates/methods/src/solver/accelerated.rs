@@ -13,9 +13,9 @@ const CHECK_EVERY: usize = 10;
 /// How much the curvature that a step assumes falls between two steps. It rises by doubling where it was too low.
 const EASE: f64 = 0.9;
 
-/// FISTA (Beck and Teboulle 2009) from `start`, with the gradient restart of O'Donoghue and Candes (2015) and a step that
-/// follows the curvature met on the way, which for a logistic loss is mostly far below its bound. Stops on the relative
-/// duality gap.
+/// FISTA (Beck and Teboulle 2009) from `start`, with the gradient restart of O'Donoghue and Candes (2015) and a step
+/// that follows the curvature met on the way, which for a logistic loss is mostly far below its bound. Stops on the
+/// relative duality gap.
 ///
 /// # Errors
 /// If an iterate is not finite or the run is interrupted.

@@ -96,10 +96,10 @@ impl Composite<'_> {
     /// `Omega(W) + Omega*(sV) - <W, sV>  +  q*(sU - grad q(W))  +  D(sY, -grad L(W))`,
     ///
     /// one part each of the penalty, the quadratic and the loss, where `D` is the divergence of the loss: for a squared
-    /// loss `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`, for a logistic one a relative entropy. The guesses are
-    /// `-grad L(W)`, what is left of it when `V` is moved to the nearest point of the dual ball, and those that the
-    /// solver has for `V`; `U` is `grad q(W)`, or whatever of the rest the quadratic can take. `local` are statistics of
-    /// the loss near `w`, without which a logistic loss looks at the first guess only.
+    /// loss `1/2 sum_t delta_t' (c_t X_t'X_t)^+ delta_t`, for a logistic one a relative entropy. The guesses are `-grad
+    /// L(W)`, what is left of it when `V` is moved to the nearest point of the dual ball, and those that the solver has
+    /// for `V`; `U` is `grad q(W)`, or whatever of the rest the quadratic can take. `local` are statistics of the loss
+    /// near `w`, without which a logistic loss looks at the first guess only.
     pub fn gap(&self, w: &Array2<f64>, point: &LossPoint, guesses: &[Array2<f64>], local: Option<&Squared>) -> Gap {
         let scratch = &mut Scratch::default();
         let value = self.value(w, point);

@@ -18,7 +18,7 @@ enum Kind {
     /// Through the mean of the tasks: one more `p x p` system (Woodbury).
     Mean { groups: Vec<Group>, level: Cholesky, pull: f64 },
     /// Through the neighbours: block tridiagonal.
-    Chain { blocks: Vec<Cholesky>, pull: f64 },
+    Chain { blocks: Vec<Cholesky>, pull: f64, groups: Vec<Group> },
 }
 
 impl Coupled {
@@ -44,7 +44,7 @@ impl Coupled {
                 }
                 Kind::Mean { groups, level: Cholesky::of(&level).ok_or(SolverError::NotFinite)?, pull }
             }
-            Coupling::Chain => Kind::Chain { blocks: chain(loss, pull, rho)?, pull },
+            Coupling::Chain => Kind::Chain { blocks: chain(loss, pull, rho)?, pull, groups: Group::all(loss, rho) },
         };
         Ok(Self(kind))
     }
@@ -65,20 +65,12 @@ impl Coupled {
                 w += &once(&(r - &(Group::times(groups, &w) - &pulled)));
                 w
             }
-            Kind::Chain { blocks, pull } => {
-                let mut w = r.clone();
-                let mut carried = Array1::zeros(r.nrows());
-                for (mut column, block) in w.columns_mut().into_iter().zip(blocks) {
-                    let mut own = &column + &(&carried * *pull);
-                    block.solve(&mut own);
-                    column.assign(&own);
-                    carried = own;
-                }
-                for t in (0..r.ncols() - 1).rev() {
-                    let mut next = w.column(t + 1).to_owned();
-                    blocks[t].solve(&mut next);
-                    w.column_mut(t).scaled_add(*pull, &next);
-                }
+            Kind::Chain { blocks, pull, groups } => {
+                let mut w = along(blocks, *pull, r);
+                // As for the mean: a pull far above the rest takes digits, and one step of refinement brings them back.
+                let quadratic = Quadratic { coupling: Coupling::Chain, strength: pull / 2.0 };
+                let reached = Group::times(groups, &w) + quadratic.gradient(&w);
+                w += &along(blocks, *pull, &(r - &reached));
                 w
             }
         }
@@ -88,6 +80,24 @@ impl Coupled {
 /// The mean over the tasks.
 fn level_of(w: &Array2<f64>) -> Array1<f64> {
     w.sum_axis(Axis(1)) / w.ncols() as f64
+}
+
+/// Substitution along the chain and back.
+fn along(blocks: &[Cholesky], pull: f64, r: &Array2<f64>) -> Array2<f64> {
+    let mut w = r.clone();
+    let mut carried = Array1::zeros(r.nrows());
+    for (mut column, block) in w.columns_mut().into_iter().zip(blocks) {
+        let mut own = &column + &(&carried * pull);
+        block.solve(&mut own);
+        column.assign(&own);
+        carried = own;
+    }
+    for t in (0..r.ncols() - 1).rev() {
+        let mut next = w.column(t + 1).to_owned();
+        blocks[t].solve(&mut next);
+        w.column_mut(t).scaled_add(pull, &next);
+    }
+    w
 }
 
 /// Cholesky factors of the Schur complements of the chain. With `P_1 = A_1 + rho` they are `P_t + pull I`, and
@@ -144,7 +154,7 @@ impl Group {
         for group in groups {
             let vectors = &group.spectrum.vectors;
             let own = w.select(Axis(1), &group.tasks);
-            let bent = vectors.t().dot(&own) * &group.curvature.view().insert_axis(Axis(1));
+            let bent = vectors.t().dot(&own) * group.curvature.view().insert_axis(Axis(1));
             let all = vectors.dot(&bent) + own * group.shift;
             for (column, &t) in all.columns().into_iter().zip(&group.tasks) {
                 product.column_mut(t).assign(&column);

@@ -38,8 +38,9 @@ pub struct Run {
 
 /// Runs the released iteration from `start`: with `t_0 = 0`, `t_1 = 1` the search point is `W + (t_{k-1} - 1)/t_k (W -
 /// W_old)`; the step `1 / gamma` is halved until the quadratic model lies above the function, starting from 1 and never
-/// growing again. Not monotone, no restart. It ends when the objective changes by no more than the tolerance, relatively,
-/// tested once `test_from` objectives are known, or when the step is all but zero, which counts as converged.
+/// growing again. Not monotone, no restart. It ends when the objective changes by no more than the tolerance,
+/// relatively, tested once `test_from` objectives are known, or when the step is all but zero, which counts as
+/// converged.
 ///
 /// # Errors
 /// If an iterate is not finite or the run is interrupted.
@@ -96,8 +97,8 @@ pub fn malsar(
     }
 }
 
-/// `L(W_1 + .. + W_h) + q(W_1 + ..) + sum_l Omega_l(W_l)`. Rows of the matrices beyond `penalised` are intercepts, which
-/// neither the quadratic nor a penalty sees.
+/// `L(W_1 + .. + W_h) + q(W_1 + ..) + sum_l Omega_l(W_l)`. Rows of the matrices beyond `penalised` are intercepts,
+/// which neither the quadratic nor a penalty sees.
 pub struct Sum<'a> {
     /// `L`.
     pub loss: Loss<'a>,

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::composite::{Composite, Loss};
-use super::{Convergence, DualPoint, ResidualKind, Solution, SolverError, Stopping};
+use super::{Convergence, DualPoint, Gap, ResidualKind, Solution, SolverError, Stopping};
 use crate::datafit::Squared;
 use crate::method::Context;
 
@@ -24,8 +24,9 @@ const INNER: f64 = 1e-2;
 const INNER_LEAST: f64 = 1e-8;
 
 /// Minimises a logistic problem from `start`: the loss is replaced by its local squared loss, `inner` solves that to a
-/// given relative tolerance from the present point (its dual guesses are of the penalty), and a line search takes the step (Lee, Sun and Saunders 2014). The
-/// conditioning of the data is the inner solver's affair, and a handful of steps do.
+/// given relative tolerance from the present point (its dual guesses are of the penalty), and a line search takes the
+/// step (Lee, Sun and Saunders 2014). The conditioning of the data is the inner solver's affair, and a handful of steps
+/// do.
 ///
 /// # Errors
 /// If an iterate is not finite, the run is interrupted or the inner solver fails.
@@ -43,7 +44,9 @@ pub fn newton<E: From<SolverError>>(
     let mut guesses = Vec::new();
     let mut local = problem.local(&point)?;
     let mut moved_on = false;
-    let (mut least, mut narrowest) = (f64::INFINITY, f64::INFINITY);
+    let mut least = f64::INFINITY;
+    // Where rounding is all that is left, what follows the narrowest gap is worse.
+    let mut narrowest: Option<(Gap, Array2<f64>)> = None;
     for iteration in 0..=stopping.max_iterations {
         context.check()?;
         // The curvature of the step before is as good for a certificate, if that step was the last.
@@ -56,17 +59,20 @@ pub fn newton<E: From<SolverError>>(
             return Err(SolverError::NotFinite.into());
         }
         trace.push(gap.value.total);
+        let narrower = narrowest.as_ref().is_none_or(|(known, _)| gap.gap < known.gap);
         // No progress to speak of in either: more precision within the step, or none is left.
-        if gap.value.total >= least * (1.0 - ROUNDING) && gap.gap >= narrowest {
+        if gap.value.total >= least * (1.0 - ROUNDING) && !narrower {
             share *= INNER;
         }
         least = least.min(gap.value.total);
-        narrowest = narrowest.min(gap.gap);
-        let residual = gap.relative();
-        let converged = residual <= stopping.tolerance;
+        if narrower {
+            narrowest = Some((gap, w.clone()));
+        }
+        let converged = gap.relative() <= stopping.tolerance;
         if converged || share < INNER_LEAST || iteration == stopping.max_iterations {
+            let (gap, w) = narrowest.unwrap_or((gap, w));
             let rule = ResidualKind::RelativeDualityGap;
-            let convergence = Convergence { rule, residual, iterations: iteration, converged };
+            let convergence = Convergence { rule, residual: gap.relative(), iterations: iteration, converged };
             let (value, dual) = (gap.value, DualPoint::default());
             return Ok(Solution { components: vec![w], value, convergence, trace, dual });
         }
@@ -92,6 +98,10 @@ pub fn newton<E: From<SolverError>>(
                 break;
             }
             step /= 2.0;
+        }
+        // The model's solution was worse for the model itself than where it started.
+        if promised <= 0.0 && step < 1.0 {
+            share *= INNER;
         }
     }
     Err(SolverError::NotFinite.into())

@@ -8,7 +8,7 @@ use ndarray::Array2;
 use super::admm::copies::{MatrixCopy, Part, Rho, square};
 use super::composite::{Composite, Loss};
 use super::coupled::Coupled;
-use super::{Convergence, DualPoint, ResidualKind, Solution, SolverError, Stopping};
+use super::{Convergence, DualPoint, Gap, ResidualKind, Solution, SolverError, Stopping};
 use crate::datafit::Squared;
 use crate::method::Context;
 use crate::penalty::row::Scratch;
@@ -48,6 +48,8 @@ impl Split {
         let mut scratch = Scratch::default();
         let mut trace = Vec::new();
         let mut next_balance = 10;
+        // Where rounding is all that is left, what follows the narrowest gap is worse.
+        let mut narrowest: Option<(Gap, Array2<f64>, Array2<f64>)> = None;
         for iteration in 0..=stopping.max_iterations {
             let last = iteration == stopping.max_iterations;
             if iteration % CHECK_EVERY == 0 || last {
@@ -58,14 +60,15 @@ impl Split {
                     return Err(SolverError::NotFinite);
                 }
                 trace.push(gap.value.total);
-                let residual = gap.relative();
-                let converged = residual <= stopping.tolerance;
-                if converged || last {
-                    let rule = ResidualKind::RelativeDualityGap;
+                if narrowest.as_ref().is_none_or(|(known, ..)| gap.gap < known.gap) {
+                    narrowest = Some((gap, w.clone(), self.copy.dual()));
+                }
+                let converged = gap.relative() <= stopping.tolerance;
+                if let Some((gap, w, dual)) = narrowest.take_if(|_| converged || last) {
+                    let (rule, residual) = (ResidualKind::RelativeDualityGap, gap.relative());
                     let convergence = Convergence { rule, residual, iterations: iteration, converged };
-                    let (value, dual) =
-                        (gap.value, DualPoint { guesses: vec![self.copy.dual()], ..Default::default() });
-                    return Ok(Solution { components: vec![w.clone()], value, convergence, trace, dual });
+                    let (value, dual) = (gap.value, DualPoint { guesses: vec![dual], ..Default::default() });
+                    return Ok(Solution { components: vec![w], value, convergence, trace, dual });
                 }
             }
             let system = match systems.get(&self.copy.rho) {
