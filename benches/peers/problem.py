@@ -51,6 +51,30 @@ class Problem:
         path.write_text(json.dumps({"x": self.x.tolist(), "y": self.y.T.tolist()}))
 
 
+class OwnRows:
+    """Regression tasks over rows of their own, inputs `x` (n_t, p) and targets `y` (n_t,), and their moments.
+
+    The loss is `1/2 sum_t scale_t ||y_t - X_t w_t||^2`, and weights are (T, p)."""
+
+    def __init__(self, x, y, name, scale=1.0):
+        self.x, self.y, self.name = x, y, name
+        scale = np.broadcast_to(scale, len(x))
+        self.gram = np.stack([c * a.T @ a for a, c in zip(x, scale)])
+        self.xty = np.stack([c * a.T @ b for a, b, c in zip(x, y, scale)])
+        self.half_yty = np.array([c * b @ b / 2 for b, c in zip(y, scale)])
+
+    def losses(self, w):
+        """One a task."""
+        return self.half_yty + (w * (np.einsum("tde,te->td", self.gram, w) / 2 - self.xty)).sum(1)
+
+    def loss(self, w):
+        return self.losses(w).sum()
+
+    def save(self, path):
+        """Writes what `grid_peer` reads."""
+        path.write_text(json.dumps([{"x": x.tolist(), "y": y.tolist()} for x, y in zip(self.x, self.y)]))
+
+
 def synthetic(n, p, m, seed=0):
     """Neighbouring features correlate (0.8); a third of them act on all tasks alike, half of the rest of the weights
     are small and the task's own; the noise has half the signal's standard deviation."""

@@ -16,6 +16,8 @@ import sys
 import tempfile
 import time
 from datetime import date
+from importlib.metadata import version
+from importlib.util import find_spec
 from itertools import chain
 from math import isclose
 from pathlib import Path
@@ -212,6 +214,62 @@ def compare_srml(repeats, seconds):
     return {"problem": problem.name, "points": srml.POINTS, "fits": rows, "seconds_per_fit": mean}
 
 
+def compare_school(file, repeats):
+    """Group lasso and trace norm on School: `mtl` against the best packages, both within 1e-6 of the optimum."""
+    import school
+
+    problem = school.school(file)
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        rust = Rust(problem, folder)
+        for Peer in school.PEERS:
+            method, strengths = Peer.method, Peer.strengths(problem)
+            path = [[{Peer.strength: strength} for strength in strengths]]
+            reference = rust.certified(method, path, REFERENCE)[0]["points"]
+            optima = np.array([point["objective"] for point in reference])
+
+            def excess(weights):
+                found = [problem.loss(w) + s * Peer.penalty(w) for w, s in zip(weights, strengths)]
+                return found / optima - 1
+
+            def of(points):
+                return [np.array(point["components"][0]).T for point in points]
+
+            check(abs(excess(of(reference))).max() < 1e-9, "numpy finds the objective of mtl on School")
+            peer = Peer(problem, strengths, optima * (1 + DEFAULT))
+            ours, theirs = [], []
+            for _ in range(repeats):
+                ours.append(rust.certified(method, path, DEFAULT)[0])
+                theirs.append(timed(peer.path))
+            ends = {"mtl": excess(of(ours[-1]["points"])), "peer": excess(peer.weights_of(peer.path()))}
+            seconds = {"mtl": statistics.median(run["seconds"] for run in ours), "peer": statistics.median(theirs)}
+            for side in ends:
+                check(ends[side].max() <= DEFAULT, f"{method} on School: both sides are within 1e-6 of the optimum")
+                check(ends[side].min() >= -REFERENCE, f"{method} on School: nobody is below a certified optimum")
+            check(seconds["mtl"] < seconds["peer"], f"{method} on School is faster in mtl than in the best package")
+            rows.append(
+                {
+                    "method": method,
+                    "peer": f"{Peer.label}, {peer.setting}",
+                    "seconds_per_fit": {side: took / len(strengths) for side, took in seconds.items()},
+                    "worst_excess": {side: end.max() for side, end in ends.items()},
+                    "iterations": [point["iterations"] for point in ours[-1]["points"]],
+                }
+            )
+    versions = {package: version(package) for package in ("adelie", "pyproximal", "scipy")}
+    return {"problem": problem.name, "fractions": school.FRACTIONS.tolist(), "rows": rows, "versions": versions}
+
+
+def lacks_for_school(file):
+    """Why School cannot be compared, if so."""
+    if file is None:
+        return "no --school FILE"
+    if not file.exists():
+        return f"{file} does not exist"
+    packages = [package for package in ("adelie", "pyproximal", "scipy") if find_spec(package) is None]
+    return f"not installed: {', '.join(packages)}" if packages else None
+
+
 def timed(work):
     """Seconds that `work` takes, over as many runs as fit into `TIMED_FOR`, at least one."""
     start = time.perf_counter()
@@ -317,7 +375,26 @@ def report(results, markdown):
         rows.append((SRML_LABELS[name], ms(seconds), times, worst, late or ""))
     yield from table(rows, markdown)
     yield ""
+    yield from report_school(results["school"], markdown)
+    yield ""
     yield from (f"{'ok    ' if holds else 'FAILED'} {statement}" for statement, holds in results["checks"].items())
+
+
+def report_school(found, markdown):
+    """The same for School, or why there is nothing."""
+    if "skipped" in found:
+        yield f"School: skipped, {found['skipped']}"
+        return
+    packages = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
+    yield f"{found['problem']}; {len(found['fractions'])} strengths; {packages}"
+    yield ""
+    rows = [("method, solver", "ms per fit", "times mtl", "worst excess")]
+    for row in found["rows"]:
+        seconds = row["seconds_per_fit"]
+        for side, label in (("mtl", "mtl, certified to 1e-6, warm"), ("peer", row["peer"])):
+            times = f"{seconds[side] / seconds['mtl']:.1f}"
+            rows.append((f"{row['method']}: {label}", ms(seconds[side]), times, percent(row["worst_excess"][side])))
+    yield from table(rows, markdown)
 
 
 def ms(seconds):
@@ -342,11 +419,13 @@ def main():
     parser.add_argument("--repeats", type=int, default=3, help="rounds through all solvers (default 3)")
     parser.add_argument("--seconds", type=float, default=5.0, help="time limit of a numpy fit (default 5)")
     parser.add_argument("--sarcos", type=Path, metavar="FILE", help="fit rows of this sarcos_inv_test.mat instead")
+    parser.add_argument("--school", type=Path, metavar="FILE", help="compare on this school.mat as well")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print everything that was measured")
     form.add_argument("--markdown", action="store_true", help="print Markdown tables")
     args = parser.parse_args()
 
+    lacking = lacks_for_school(args.school)
     subprocess.run(["cargo", "build", *RUST[2:-1]], cwd=ROOT, check=True)
     small = sarcos(args.sarcos) if args.sarcos else synthetic(600, 21, 7)
     results = {
@@ -356,6 +435,7 @@ def main():
         "ssmtl_m": compare_ssmtl(small, args.repeats, args.seconds),
         "lasso": [compare_lasso(problem, args.repeats) for problem in (small, synthetic(600, 100, 32))],
         "srml": compare_srml(args.repeats, args.seconds),
+        "school": {"skipped": lacking} if lacking else compare_school(args.school, args.repeats),
         "checks": checks,
     }
     if args.json:

@@ -8,10 +8,11 @@ with an inverse computed beforehand, and starts from least squares with D = 0. T
 X'X and X'y, which the authors' code does not.
 """
 
-import json
 import time
 
 import numpy as np
+
+from problem import OwnRows
 
 # SRML's useful couplings on z-scored data, from next to none to one that decides signs.
 POINTS = [{"l1": l1, "l2": 0.0, "c": c} for l1, c in ((1e-4, 1e-5), (1e-3, 1e-3), (1e-2, 1e-2), (1e-2, 0.1), (1e-2, 1.0))]
@@ -19,7 +20,7 @@ POINTS = [{"l1": l1, "l2": 0.0, "c": c} for l1, c in ((1e-4, 1e-5), (1e-3, 1e-3)
 INNER_STEPS, TOLERANCE, OUTER = 1000, 1e-4, 100
 
 
-class Chain:
+class Chain(OwnRows):
     """The authors' notebook generator R7 (spec 7), training rows z-scored task by task: T tasks of n rows."""
 
     def __init__(self, tasks=20, n=60, d=25, seed=0):
@@ -31,26 +32,15 @@ class Chain:
             flips = np.where(rng.random(d) < 0.1, -1.0, 1.0)
             w = np.abs(rng.standard_normal(d)) * 1000 * polarity * flips
             y[t] = x[t] @ w + 0.1 * rng.standard_normal(n)
-        self.x = (x - x.mean(1, keepdims=True)) / x.std(1, ddof=1, keepdims=True)
-        self.y = (y - y.mean(1, keepdims=True)) / y.std(1, ddof=1, keepdims=True)
-        self.gram = self.x.transpose(0, 2, 1) @ self.x / n
-        self.xty = np.einsum("tnd,tn->td", self.x, self.y) / n
-        self.half_yty = (self.y**2).sum(1) / (2 * n)
-        self.name = f"R7, T = {tasks}, n = {n}, d = {d}, seed {seed}"
-
-    def losses(self, w):
-        """One a task; weights are (T, d)."""
-        return self.half_yty + (w * (np.einsum("tde,te->td", self.gram, w) / 2 - self.xty)).sum(1)
+        x = (x - x.mean(1, keepdims=True)) / x.std(1, ddof=1, keepdims=True)
+        y = (y - y.mean(1, keepdims=True)) / y.std(1, ddof=1, keepdims=True)
+        super().__init__(x, y, f"R7, T = {tasks}, n = {n}, d = {d}, seed {seed}", 1 / n)
 
     def slack(self, u):
         return np.maximum(-u[1:] * u[:-1], 0.0).sum(1)
 
     def objective(self, w, point):
-        return self.losses(w).sum() + point["l1"] * np.abs(w).sum() + point["c"] * self.slack(w).sum()
-
-    def save(self, path):
-        """Writes what `grid_peer` reads."""
-        path.write_text(json.dumps([{"x": x.tolist(), "y": y.tolist()} for x, y in zip(self.x, self.y)]))
+        return self.loss(w) + point["l1"] * np.abs(w).sum() + point["c"] * self.slack(w).sum()
 
 
 class Fit:
