@@ -461,9 +461,16 @@ impl Study {
             Ok(_) if file.select.folds.is_some() && valid > 0.0 => {
                 Err(format!("{train}/{valid}/{test}: folds of the training part choose, so `valid` is 0"))
             }
-            Ok(_) if file.score == Score::Chosen && file.select.folds.is_none() && valid == 0.0 && uses.iter().any(|m| m.grid.is_tuned()) => Err(
-                format!("{train}/{valid}/{test}: hyperparameters are chosen by the validation part, which is empty"),
-            ),
+            Ok(_)
+                if file.score == Score::Chosen
+                    && file.select.folds.is_none()
+                    && valid == 0.0
+                    && uses.iter().any(|m| m.grid.is_tuned()) =>
+            {
+                Err(format!(
+                    "{train}/{valid}/{test}: hyperparameters are chosen by the validation part, which is empty"
+                ))
+            }
             Ok(_) => Ok(()),
         };
         split.map_err(|message| source.error_below(&["protocol", "split"], format!("`split`: {message}")))?;
