@@ -59,7 +59,7 @@ fn the_example_has_none() {
 #[test]
 fn fields() {
     const FIELDS: &str = "expected one of title, source, note, show, published, data, protocol, methods, params, where, \
-                          score, reference, select, metrics";
+                          scaling, score, reference, select, metrics";
     check(&[
         mistake("s", ("title: A", "titel: A"), "1:1", &["unknown field `titel`", FIELDS], "titel: A study"),
         mistake("s", ("title: A study\n", ""), "12:1", &["missing field `title`"], "metrics: [nMSE, EV]"),
@@ -301,14 +301,14 @@ fn protocols() {
             "s",
             ("train: 0.6, valid: 0.2", "train: 0.8, valid: 0"),
             "8:3",
-            &["every part needs a fraction above 0"],
+            &["hyperparameters are chosen by the validation part, which is empty"],
             "valid: 0",
         ),
         mistake(
             "s",
             ("valid: 0.2, test: 0.2", "valid: 0.4, test: 0"),
             "8:3",
-            &["every part needs a fraction above 0"],
+            &["training and test part need a fraction above 0"],
             "test: 0",
         ),
         mistake(
