@@ -40,6 +40,16 @@ impl Problem {
     pub fn centred(&self) -> &Arc<Centred> {
         self.centred.get_or_init(|| Arc::new(Centred::of(&self.train, || Arc::clone(self.statistics()))))
     }
+
+    /// One of the two.
+    pub fn statistics_with(&self, intercept: bool) -> Arc<Statistics> {
+        Arc::clone(if intercept { &self.centred().statistics } else { self.statistics() })
+    }
+
+    /// Intercepts that go with weights (features x tasks) fitted to these statistics, one a task.
+    pub fn intercepts_with(&self, intercept: bool, weights: &Array2<f64>) -> Array1<f64> {
+        if intercept { self.centred().intercepts(weights) } else { Array1::zeros(weights.ncols()) }
+    }
 }
 
 /// What surrounds a fit: its randomness and its permission to go on.
@@ -125,10 +135,28 @@ pub struct Fitted {
     pub components: Vec<(String, Array2<f64>)>,
     /// What the method says about the tasks, such as their groups: one label a task.
     pub memberships: BTreeMap<String, Vec<usize>>,
+    /// Soft memberships of tasks in groups, groups x tasks; a column sums to 1. None of a method that has none.
+    pub shares: Option<Array2<f64>>,
     /// Objective over the iterations.
     pub trace: Vec<f64>,
     /// Other series over the iterations, such as residuals, by name.
     pub traces: BTreeMap<String, Vec<f64>>,
+}
+
+impl Fitted {
+    /// A fit whose one component is its weights, with nothing said of groups or iterations.
+    pub fn new(model: Model, objective: Value, convergence: Convergence) -> Self {
+        Self {
+            components: model.weights().map(|w| ("W".to_owned(), w.clone())).into_iter().collect(),
+            model,
+            objective,
+            convergence,
+            memberships: BTreeMap::new(),
+            shares: None,
+            trace: Vec::new(),
+            traces: BTreeMap::new(),
+        }
+    }
 }
 
 /// Where a method belongs.

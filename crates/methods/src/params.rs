@@ -123,6 +123,19 @@ impl ParamSpec {
         Self { name, kind: Kind::Choice { choices }, default, grid: &[], strength: false, walk: false, doc }
     }
 
+    /// `true` or `false`.
+    pub fn flag(name: &'static str, default: bool, doc: &'static str) -> Self {
+        let default = ParamValue::Flag(default);
+        Self { name, kind: Kind::Flag, default, grid: &[], strength: false, walk: false, doc }
+    }
+
+    /// Has this value if none is given.
+    #[must_use]
+    pub fn by_default(mut self, value: ParamValue) -> Self {
+        self.default = value;
+        self
+    }
+
     /// Tunes over these values by default.
     #[must_use]
     pub fn over(mut self, grid: &'static [f64]) -> Self {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::params::{ParamSpec, ParamValue};
+
 /// How the losses of the tasks are weighted. Papers differ, and a penalty's strength means nothing without it. Written
 /// for the squared loss; the logistic loss of a row takes the place of half its squared residual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -19,8 +21,13 @@ pub enum LossScale {
 }
 
 impl LossScale {
-    /// The names, for parameter schemas.
-    pub const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
+    const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
+
+    /// The parameter `loss_scale` of a method that has this scale unless asked for another.
+    pub fn param(self) -> ParamSpec {
+        let spec = ParamSpec::choice("loss_scale", Self::CHOICES, "weight of the tasks' losses");
+        spec.by_default(ParamValue::Choice(Self::CHOICES[self as usize].into()))
+    }
 
     /// `c_t`, the factor on half the squared residuals, or on the logistic losses, of a task of `n` rows among `m`
     /// tasks.
@@ -30,6 +37,19 @@ impl LossScale {
             Self::HalfMean => 1.0 / n as f64,
             Self::MeanOverTasks => 1.0 / (n * m) as f64,
             Self::Sum => 2.0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scale_is_its_own_default() {
+        for scale in [LossScale::HalfSum, LossScale::HalfMean, LossScale::MeanOverTasks, LossScale::Sum] {
+            let name = serde_json::to_value(scale).unwrap();
+            assert_eq!(name, serde_json::to_value(scale.param().default).unwrap());
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::datafit::{Logistic, LossScale, Squared};
 use crate::method::{Context, FitError, Fitted, Model, Problem};
-use crate::params::{Kind, ParamSet, ParamSpec, ParamValue};
+use crate::params::{ParamSet, ParamSpec};
 use crate::penalty::{Component, Penalty, Quadratic};
 use crate::solver::{
     Composite, Convergence, DualPoint, Loss, Malsar, ResidualKind, Solution, SolverError, Split, StopRule, Stopping,
@@ -23,16 +23,9 @@ pub(super) const EITHER: &[Target] = &[Target::Regression, Target::Binary];
 
 /// `intercept`, for methods that learn labels.
 pub(super) fn intercept_param() -> ParamSpec {
-    ParamSpec {
-        name: "intercept",
-        kind: Kind::Flag,
-        default: ParamValue::Flag(false),
-        grid: &[],
-        strength: false,
-        walk: false,
-        doc: "logistic loss only: an unpenalised intercept a task (solver=malsar always has it); under squared loss \
-              centre the data instead",
-    }
+    let doc = "logistic loss only: an unpenalised intercept a task (solver=malsar always has it); under squared loss \
+               centre the data instead";
+    ParamSpec::flag("intercept", false, doc)
 }
 
 /// Refuses intercepts where the data can be centred instead.
@@ -170,7 +163,7 @@ pub(super) fn shared_params() -> Vec<ParamSpec> {
         ),
         ParamSpec::number("tol", 0.0, true, 1e-6, "relative duality gap to stop at (solver=malsar: relative change)"),
         ParamSpec::count("max_iter", 1, 20_000, "iterations after which a fit is reported as not converged"),
-        ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of a task's loss"),
+        LossScale::default().param(),
         intercept_param(),
     ]
 }
@@ -189,15 +182,7 @@ pub(super) fn fit_path(
             let (solution, intercepts) = fit(problem, &parts(point), &options, &mut warm, context)?;
             let Solution { mut components, value: objective, convergence, trace, .. } = solution;
             let weights = components.swap_remove(0);
-            Ok(Fitted {
-                model: Model::Linear { weights: weights.clone(), intercepts },
-                objective,
-                convergence,
-                components: vec![("W".into(), weights)],
-                memberships: Default::default(),
-                trace,
-                traces: Default::default(),
-            })
+            Ok(Fitted { trace, ..Fitted::new(Model::Linear { weights, intercepts }, objective, convergence) })
         })
         .collect()
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::composite::{self, Bounded};
 use crate::datafit::{LossScale, Squared};
 use crate::method::{Context, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{ParamSet, ParamSpec, ParamValue};
+use crate::params::{ParamSet, ParamSpec};
 use crate::penalty::{Component, Penalty, Quadratic};
 use crate::solver::{
     Admm, Composite, Convergence, DualPoint, Loss, Momentum, Objective, ResidualKind, Smoothing, Solution, SolverError,
@@ -63,8 +63,8 @@ pub trait GenGlMethod: Send + Sync {
     fn decomposition(params: &Self::Params) -> Decomposition;
 
     /// The loss scale if none is given, for methods whose strengths are known under another than `half-sum`.
-    fn loss_scale() -> &'static str {
-        "half-sum"
+    fn loss_scale() -> LossScale {
+        LossScale::default()
     }
 
     /// The strength that leaves nothing but zero from some value on, where that value has a closed form.
@@ -95,11 +95,7 @@ impl<M: GenGlMethod> Method for M {
     }
 
     fn params() -> Vec<ParamSpec> {
-        let mut params: Vec<_> = M::own_params().into_iter().chain(shared_params()).collect();
-        for scale in params.iter_mut().filter(|spec| spec.name == "loss_scale") {
-            scale.default = ParamValue::Choice(M::loss_scale().into());
-        }
-        params
+        M::own_params().into_iter().chain(shared_params(M::loss_scale())).collect()
     }
 
     fn fit_path(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
@@ -155,7 +151,7 @@ pub(super) fn ridge_param() -> ParamSpec {
 }
 
 /// Declares the shared options.
-fn shared_params() -> Vec<ParamSpec> {
+fn shared_params(scale: LossScale) -> Vec<ParamSpec> {
     vec![
         ParamSpec::choice(
             "solver",
@@ -171,7 +167,7 @@ fn shared_params() -> Vec<ParamSpec> {
         ),
         ParamSpec::number("tol", 0.0, true, 1e-6, "tolerance of the stopping rule (published: 1e-4 with stop=change)"),
         ParamSpec::count("max_iter", 1, 20_000, "iterations after which a fit is reported as not converged"),
-        ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the squared residuals"),
+        scale.param(),
         ParamSpec::choice("momentum", Momentum::CHOICES, "spg only: the correct extrapolation or the printed one"),
         ParamSpec::choice(
             "step",
@@ -208,7 +204,7 @@ pub(super) fn fit_path<M: GenGlMethod>(
             let components: Vec<_> = names.into_iter().zip(solution.components).collect();
             let memberships = M::memberships(&components);
             let Solution { value: objective, convergence, trace, .. } = solution;
-            Ok(Fitted { model, objective, convergence, components, memberships, trace, traces: BTreeMap::new() })
+            Ok(Fitted { components, memberships, trace, ..Fitted::new(model, objective, convergence) })
         })
         .collect()
 }

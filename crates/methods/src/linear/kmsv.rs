@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::datafit::{LossScale, Squared};
 use crate::linalg::{Cholesky, NotFinite, Spectrum, Svd};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{DECADES, Kind, ParamSet, ParamSpec, ParamValue};
+use crate::params::{Kind, ParamSet, ParamSpec, ParamValue};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
 
 /// The small singular values count as zero when they sum to less (the authors' code).
@@ -70,11 +70,8 @@ impl Method for Kmsv {
         vec![
             ParamSpec { strength: true, ..k.over(&[1.0, 3.0, 5.0, 7.0, 9.0]) },
             positive(ParamSpec::strength("ridge", "strength of the squared norm of all weights")),
-            ParamSpec {
-                default: ParamValue::Number(100.0),
-                ..positive(ParamSpec::strength("rho0", "strength of the k smallest singular values at the start"))
-            }
-            .over(DECADES),
+            positive(ParamSpec::strength("rho0", "strength of the k smallest singular values at the start"))
+                .by_default(ParamValue::Number(100.0)),
             ParamSpec::choice(
                 "schedule",
                 &["adapted", "fixed"],
@@ -83,7 +80,7 @@ impl Method for Kmsv {
             ),
             ParamSpec::number("tol", 0.0, true, 1e-6, "schedule=fixed: relative change of the objective to stop at"),
             ParamSpec::count("max_iter", 1, 1000, "sweeps after which a fit is reported as not converged"),
-            ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the squared residuals"),
+            LossScale::default().param(),
         ]
     }
 
@@ -142,15 +139,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
             };
             let convergence = Convergence { rule, residual, iterations: trace.len(), converged };
             let intercepts = centred.intercepts(&weights);
-            return Ok(Fitted {
-                model: Model::Linear { weights: weights.clone(), intercepts },
-                objective: value,
-                convergence,
-                components: vec![("W".into(), weights)],
-                memberships: Default::default(),
-                trace,
-                traces: Default::default(),
-            });
+            return Ok(Fitted { trace, ..Fitted::new(Model::Linear { weights, intercepts }, value, convergence) });
         }
         basis = svd.leading(rank);
     }

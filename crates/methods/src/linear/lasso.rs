@@ -120,13 +120,6 @@ fn with_linfa(problem: &Problem, point: &ParamSet) -> Result<Fitted, FitError> {
         converged: gap.relative() <= options.tol.max(1e-6),
     };
     let [weights] = components;
-    Ok(Fitted {
-        model: Model::linear(weights.clone()),
-        objective: gap.value,
-        convergence,
-        components: vec![("W".into(), weights)],
-        memberships: Default::default(),
-        trace: vec![gap.value.total],
-        traces: Default::default(),
-    })
+    let trace = vec![gap.value.total];
+    Ok(Fitted { trace, ..Fitted::new(Model::linear(weights), gap.value, convergence) })
 }

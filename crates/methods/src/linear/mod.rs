@@ -26,9 +26,16 @@ use std::collections::BTreeMap;
 use mtl_core::recovery::fused_tasks;
 use ndarray::Array2;
 
+use crate::params::ParamSpec;
+
 /// Tasks closer than this share of the median length of a weight vector count as fused (SSMTL spec 3.4: solutions
 /// are numerical, exact ties are not to be expected).
 const FUSED: f64 = 1e-2;
+
+/// `intercept` of methods for which the data are centred.
+fn by_centring() -> ParamSpec {
+    ParamSpec::flag("intercept", true, "an intercept a task, by centring")
+}
 
 /// Groups of tasks whose weights have been fused, from the sum of the components.
 fn task_groups(components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usize>> {

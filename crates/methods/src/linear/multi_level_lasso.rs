@@ -1,17 +1,14 @@
 //! Every weight is a product of what the feature means to all tasks and to its own.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use mtl_core::Target;
 use mtl_core::moments::Gram;
 use ndarray::{Array1, Array2, Axis, Zip};
 use serde::Deserialize;
 
-use super::srml::half_mean;
+use super::by_centring;
 use crate::datafit::{LossScale, Squared};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{Kind, ParamSet, ParamSpec, ParamValue};
+use crate::params::{ParamSet, ParamSpec};
 use crate::solver::coordinate::{Costs, TaskLasso};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
 
@@ -73,11 +70,7 @@ impl Method for MultiLevelLasso {
     fn params() -> Vec<ParamSpec> {
         vec![
             ParamSpec::strength("alpha", "strength of both l1 norms"),
-            ParamSpec {
-                kind: Kind::Flag,
-                default: ParamValue::Flag(true),
-                ..ParamSpec::count("intercept", 0, 0, "an intercept a task, by centring")
-            },
+            by_centring(),
             ParamSpec::choice(
                 "scales",
                 &["balanced", "as-published"],
@@ -88,7 +81,7 @@ impl Method for MultiLevelLasso {
                 &["stationary", "change"],
                 "stationary: optimality conditions to within tol; change: relative change of the weights below 1e-4",
             ),
-            half_mean(),
+            LossScale::HalfMean.param(),
             ParamSpec::number("tol", 0.0, true, 1e-8, "stop=stationary: largest violation of a condition, relatively"),
             ParamSpec::count("max_iter", 1, 2000, "iterations after which a fit is reported as not converged"),
         ]
@@ -101,8 +94,7 @@ impl Method for MultiLevelLasso {
 }
 
 fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, FitError> {
-    let statistics = if params.intercept { &problem.centred().statistics } else { problem.statistics() };
-    let loss = Squared::new(Arc::clone(statistics), params.loss_scale).map_err(SolverError::from)?;
+    let loss = Squared::new(problem.statistics_with(params.intercept), params.loss_scale).map_err(SolverError::from)?;
     let grams: Vec<Array2<f64>> = (0..loss.n_tasks()).map(|t| loss.gram(t).to_full() * loss.factor(t)).collect();
     let b = loss.correlations();
     let (p, m) = b.dim();
@@ -145,16 +137,12 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         };
         if residual <= tol || trace.len() >= params.max_iter {
             let convergence = Convergence { rule, residual, iterations: trace.len(), converged: residual <= tol };
-            let intercepts = if params.intercept { problem.centred().intercepts(&weights) } else { Array1::zeros(m) };
+            let intercepts = problem.intercepts_with(params.intercept, &weights);
             let shared = shared.insert_axis(Axis(1)).dot(&Array2::ones((1, m)));
             return Ok(Fitted {
-                model: Model::Linear { weights, intercepts },
-                objective: value,
-                convergence,
                 components: vec![("C".into(), shared), ("S".into(), own)],
-                memberships: BTreeMap::new(),
                 trace,
-                traces: BTreeMap::new(),
+                ..Fitted::new(Model::Linear { weights, intercepts }, value, convergence)
             });
         }
     }

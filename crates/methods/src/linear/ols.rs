@@ -62,13 +62,5 @@ fn fit(problem: &Problem, context: &Context) -> Result<Fitted, FitError> {
     let residual = largest(&gradient) / largest(&b).max(f64::MIN_POSITIVE);
     let objective = Value { total: value, loss: value, penalty: 0.0 };
     let convergence = Convergence { rule: ResidualKind::RelativeGradient, residual, iterations: 0, converged: true };
-    Ok(Fitted {
-        model: Model::linear(weights.clone()),
-        objective,
-        convergence,
-        components: vec![("W".into(), weights)],
-        memberships: Default::default(),
-        trace: vec![value],
-        traces: Default::default(),
-    })
+    Ok(Fitted { trace: vec![value], ..Fitted::new(Model::linear(weights), objective, convergence) })
 }

@@ -7,6 +7,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use super::gengl::{Decomposition, GenGlMethod};
+use crate::datafit::LossScale;
 use crate::method::{Family, Info};
 use crate::params::ParamSpec;
 use crate::penalty::Component;
@@ -54,8 +55,8 @@ impl GenGlMethod for Rmtl {
         ]
     }
 
-    fn loss_scale() -> &'static str {
-        "sum"
+    fn loss_scale() -> LossScale {
+        LossScale::Sum
     }
 
     /// 1 for a task whose column of S is not zero.

@@ -1,17 +1,15 @@
 //! Tasks in a chain whose neighbours must agree in sign, feature by feature.
 
-use std::collections::BTreeMap;
-
 use mtl_core::Target;
 use ndarray::{Array1, Array2};
 use rand::Rng;
 use serde::Deserialize;
 
-use super::srml::{Order, half_mean};
+use super::srml::{Order, strength};
 use crate::datafit::LossScale;
 use crate::linalg::Cholesky;
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{ParamSet, ParamSpec, ParamValue};
+use crate::params::{ParamSet, ParamSpec};
 use crate::penalty::Chain;
 use crate::solver::chain::{ChainLoss, ChainObjective, Search, search};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
@@ -67,11 +65,6 @@ impl Method for Ssml {
     }
 
     fn params() -> Vec<ParamSpec> {
-        let strength = |name, default, grid, doc| ParamSpec {
-            default: ParamValue::Number(default),
-            grid,
-            ..ParamSpec::strength(name, doc)
-        };
         vec![
             ParamSpec::choice(
                 "mode",
@@ -80,7 +73,7 @@ impl Method for Ssml {
             ),
             strength("l1", 0.0, &[], "exact: strength of the l1 norm"),
             strength("l2", 1e-2, &[0.0, 1e-5, 1e-3, 1e-1, 1.0, 100.0], "exact: strength of the squared norm"),
-            half_mean(),
+            LossScale::HalfMean.param(),
             ParamSpec::choice(
                 "order",
                 Order::CHOICES,
@@ -181,15 +174,9 @@ fn heuristic(problem: &Problem, params: &Params, context: &Context) -> Result<Fi
         let converged = change < STILL;
         if converged || trace.len() >= params.max_iter {
             let rule = ResidualKind::WeightChange;
-            return Ok(Fitted {
-                model: Model::linear(w.clone()),
-                objective: Value { total: loss + penalty, loss, penalty },
-                convergence: Convergence { rule, residual: change, iterations: trace.len(), converged },
-                components: vec![("W".into(), w)],
-                memberships: BTreeMap::new(),
-                trace,
-                traces: BTreeMap::new(),
-            });
+            let objective = Value { total: loss + penalty, loss, penalty };
+            let convergence = Convergence { rule, residual: change, iterations: trace.len(), converged };
+            return Ok(Fitted { trace, ..Fitted::new(Model::linear(w), objective, convergence) });
         }
     }
 }

@@ -77,7 +77,7 @@ impl Method for Gbdsp {
             ),
             ParamSpec::number("tol", 0.0, true, 1e-4, "relative change of the objective to stop at"),
             ParamSpec::count("max_iter", 1, 50, "sweeps after which a fit is reported as not converged"),
-            ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the squared residuals"),
+            LossScale::default().param(),
         ]
     }
 
@@ -113,13 +113,6 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         })
     });
     let memberships = BTreeMap::from([("task_group".into(), labels.collect())]);
-    Ok(Fitted {
-        model: Model::linear(weights.clone()),
-        objective: end.value,
-        convergence: end.convergence,
-        components: vec![("W".into(), weights)],
-        memberships,
-        trace: end.trace,
-        traces: Default::default(),
-    })
+    let trace = end.trace;
+    Ok(Fitted { memberships, trace, ..Fitted::new(Model::linear(weights), end.value, end.convergence) })
 }

@@ -2,18 +2,15 @@
 
 mod barycentre;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use mtl_core::Target;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array2, Axis};
 use serde::Deserialize;
 
-use super::srml::half_mean;
+use super::by_centring;
 use crate::datafit::{LossScale, Squared};
 use crate::linalg::axpy;
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
-use crate::params::{Kind, ParamSet, ParamSpec, ParamValue};
+use crate::params::{ParamSet, ParamSpec, ParamValue};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
 
 use barycentre::{Barycentre, Ground};
@@ -64,18 +61,14 @@ impl Method for Mtw {
     }
 
     fn params() -> Vec<ParamSpec> {
-        let strength = |name, doc| ParamSpec { default: ParamValue::Number(0.1), ..ParamSpec::strength(name, doc) };
+        let strength = |name, doc| ParamSpec::strength(name, doc).by_default(ParamValue::Number(0.1));
         vec![
             strength("alpha", "strength of the transport cost"),
             strength("beta", "strength of the l1 norm"),
             ParamSpec::number("epsilon", 0.0, false, 0.0, "strength of the plans' entropy; 0: 5 / features"),
             ParamSpec::number("gamma", 0.0, false, 0.0, "cost of mass that is not transported; 0: 2.24 max(M)"),
-            ParamSpec {
-                kind: Kind::Flag,
-                default: ParamValue::Flag(true),
-                ..ParamSpec::count("intercept", 0, 0, "an intercept a task, by centring")
-            },
-            half_mean(),
+            by_centring(),
+            LossScale::HalfMean.param(),
             ParamSpec::number("tol", 0.0, true, 1e-6, "relative change of the weights to stop at (mutar: 1e-4)"),
             ParamSpec::count("max_iter", 1, 2000, "iterations after which a fit is reported as not converged"),
         ]
@@ -87,8 +80,7 @@ impl Method for Mtw {
 }
 
 fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, FitError> {
-    let statistics = if params.intercept { &problem.centred().statistics } else { problem.statistics() };
-    let loss = Squared::new(Arc::clone(statistics), params.loss_scale).map_err(SolverError::from)?;
+    let loss = Squared::new(problem.statistics_with(params.intercept), params.loss_scale).map_err(SolverError::from)?;
     let (p, m) = (loss.n_features(), loss.n_tasks());
     let ground = Ground::new(p, params.epsilon, params.gamma);
     let costs = Costs { transported: params.alpha * ground.gamma(), l1: params.beta };
@@ -133,17 +125,13 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
         if converged || trace.len() >= params.max_iter {
             let convergence =
                 Convergence { rule: ResidualKind::WeightChange, residual, iterations: trace.len(), converged };
-            let intercepts = if params.intercept { problem.centred().intercepts(&weights) } else { Array1::zeros(m) };
+            let intercepts = problem.intercepts_with(params.intercept, &weights);
             let barycentre = (&plans[0].q - &plans[1].q).insert_axis(Axis(1)).dot(&Array2::ones((1, m)));
             let [up, down] = parts;
             return Ok(Fitted {
-                model: Model::Linear { weights, intercepts },
-                objective: value,
-                convergence,
                 components: vec![("W+".into(), up), ("W-".into(), down), ("barycentre".into(), barycentre)],
-                memberships: BTreeMap::new(),
                 trace,
-                traces: BTreeMap::new(),
+                ..Fitted::new(Model::Linear { weights, intercepts }, value, convergence)
             });
         }
     }

@@ -104,16 +104,11 @@ impl Method for Srml {
     }
 
     fn params() -> Vec<ParamSpec> {
-        let strength = |name, default, grid, doc| ParamSpec {
-            default: ParamValue::Number(default),
-            grid,
-            ..ParamSpec::strength(name, doc)
-        };
         vec![
             strength("l1", 0.0, &[], "strength of the l1 norm"),
             strength("l2", 1e-2, &[0.0, 1e-5, 1e-3, 1e-1, 1.0, 100.0], "strength of the squared norm"),
             strength("c", 1e-2, &[0.0, 1e-5, 1e-3, 1e-1, 10.0], "cost of opposite signs of neighbours"),
-            half_mean(),
+            LossScale::HalfMean.param(),
             ParamSpec::choice(
                 "solver",
                 &["auto", "bcd", "admm", "authors"],
@@ -181,10 +176,9 @@ impl Method for Srml {
     }
 }
 
-/// The loss scale of the paper's methods, whose default is the authors' `1/(2 n_t)`.
-pub(super) fn half_mean() -> ParamSpec {
-    let scale = ParamSpec::choice("loss_scale", LossScale::CHOICES, "weight of the tasks' losses");
-    ParamSpec { default: ParamValue::Choice("half-mean".into()), ..scale }
+/// A strength of the paper's methods with its default and the values it is tuned over.
+pub(super) fn strength(name: &'static str, default: f64, grid: &'static [f64], doc: &'static str) -> ParamSpec {
+    ParamSpec::strength(name, doc).over(grid).by_default(ParamValue::Number(default))
 }
 
 fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, FitError> {
@@ -225,19 +219,17 @@ fn admm(
     let rho = if params.rho > 0.0 { params.rho } else { automatic };
     let steps = (w_step, params.u_step);
     let found = consensus(objective, steps, rho, start, params.tol, params.max_iter, context)?;
+    let convergence = Convergence {
+        rule: ResidualKind::Stationarity,
+        residual: found.stationarity,
+        iterations: found.iterations,
+        converged: found.stationarity <= params.tol,
+    };
     Ok(Fitted {
-        model: Model::linear(found.weights.clone()),
-        objective: found.value,
-        convergence: Convergence {
-            rule: ResidualKind::Stationarity,
-            residual: found.stationarity,
-            iterations: found.iterations,
-            converged: found.stationarity <= params.tol,
-        },
-        components: vec![("U".into(), found.weights), ("W".into(), found.fitted), ("D".into(), found.dual)],
-        memberships: BTreeMap::new(),
+        components: vec![("U".into(), found.weights.clone()), ("W".into(), found.fitted), ("D".into(), found.dual)],
         trace: found.trail.objective,
         traces: found.trail.series,
+        ..Fitted::new(Model::linear(found.weights), found.value, convergence)
     })
 }
 
@@ -264,14 +256,11 @@ fn as_published(
         iterations: ended.iterations,
         converged: ended.change <= params.tol,
     };
+    let value = objective.at(&ended.weights).0;
     Ok(Fitted {
-        objective: objective.at(&ended.weights).0,
-        convergence,
-        model: Model::linear(ended.weights.clone()),
-        components: vec![("W".into(), ended.weights)],
-        memberships: BTreeMap::new(),
         trace: ended.trace,
         traces: BTreeMap::from([("cost".into(), ended.costs)]),
+        ..Fitted::new(Model::linear(ended.weights), value, convergence)
     })
 }
 

@@ -1,7 +1,5 @@
 //! Block descent on the chain objective: chains of single features in turn, then whole tasks.
 
-use std::collections::BTreeMap;
-
 use ndarray::Array2;
 
 use super::ChainObjective;
@@ -36,15 +34,8 @@ impl From<Descended> for Fitted {
     fn from(found: Descended) -> Self {
         let Descended { weights, value: objective, stationarity: residual, converged, sweeps: iterations, trace } =
             found;
-        Self {
-            model: Model::linear(weights.clone()),
-            objective,
-            convergence: Convergence { rule: ResidualKind::Stationarity, residual, iterations, converged },
-            components: vec![("W".into(), weights)],
-            memberships: BTreeMap::new(),
-            trace,
-            traces: BTreeMap::new(),
-        }
+        let convergence = Convergence { rule: ResidualKind::Stationarity, residual, iterations, converged };
+        Self { trace, ..Self::new(Model::linear(weights), objective, convergence) }
     }
 }
 
