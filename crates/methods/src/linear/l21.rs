@@ -30,7 +30,7 @@ impl GenGlMethod for L21 {
             objective: "L + gamma sum_i ||W_i:||_2",
             targets: composite::EITHER,
             citation: "Obozinski, Taskar and Jordan (2006), Multi-task feature selection; Yuan and Lin (2006), JRSS B 68(1)",
-            revision: 2,
+            revision: 3,
         }
     }
 

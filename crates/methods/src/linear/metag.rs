@@ -48,7 +48,7 @@ impl GenGlMethod for MeTaG {
             objective: "L(sum_l W_l) + sum_{l=1..h} gamma phi^-l sum_{j<k} ||w_{l,j} - w_{l,k}||_2",
             targets: &[Target::Regression],
             citation: "Han and Zhang (2015), Learning multi-level task groups in multi-task learning, AAAI",
-            revision: 2,
+            revision: 3,
         }
     }
 

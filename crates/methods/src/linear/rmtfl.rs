@@ -33,7 +33,7 @@ impl GenGlMethod for RMtfl {
             objective: "L(P + Q) + gamma1 sum_i ||P_i:||_2 + gamma2 sum_t ||Q_:t||_2",
             targets: &[Target::Regression],
             citation: "Gong, Ye and Zhang (2012), Robust multi-task feature learning, KDD",
-            revision: 2,
+            revision: 3,
         }
     }
 

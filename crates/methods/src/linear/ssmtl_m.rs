@@ -77,7 +77,7 @@ impl GenGlMethod for SsmtlM {
             targets: &[Target::Regression],
             citation: "Fei, Sun, Kudo and Kimura (2023), Structured sparse multi-task learning with generalized group \
                        lasso, ECAI",
-            revision: 2,
+            revision: 3,
         }
     }
 

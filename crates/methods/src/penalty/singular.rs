@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2};
 
 use super::Penalty;
 use super::row::Scratch;
-use crate::linalg::{Spectrum, Svd};
+use crate::linalg::{Spectrum, Svd, largest_eigenvalue, singular_values};
 
 /// Thresholds above this share of the largest singular value are applied through `A'A`, whose eigenvalues have half the
 /// digits: what is cut off need not be known, and what remains then has the rest.
@@ -12,17 +12,17 @@ const COARSE: f64 = 1e-2;
 
 /// `||A||_*`, the sum of the singular values.
 pub fn nuclear_norm(a: &Array2<f64>) -> f64 {
-    Svd::of(a).map_or(f64::NAN, |svd| svd.values.sum())
+    singular_values(a).map_or(f64::NAN, |values| values.sum())
 }
 
 /// `||A||_2`, the largest singular value.
 pub fn spectral_norm(a: &Array2<f64>) -> f64 {
-    small_gram(a).map_or(f64::NAN, |spectrum| spectrum.largest().sqrt())
+    largest_eigenvalue(&small_gram(a)).sqrt()
 }
 
 /// Overwrites `a` by `U diag(max(s - threshold, 0)) V'`, the prox of `threshold ||.||_*`.
 pub fn soft_threshold(a: &mut Array2<f64>, threshold: f64) {
-    let Some(gram) = small_gram(a) else { return a.fill(f64::NAN) };
+    let Ok(gram) = Spectrum::of(&small_gram(a)) else { return a.fill(f64::NAN) };
     let largest = gram.largest().sqrt();
     if threshold >= largest {
         return a.fill(0.0);
@@ -39,10 +39,9 @@ pub fn soft_threshold(a: &mut Array2<f64>, threshold: f64) {
     }
 }
 
-/// Spectrum of the smaller of `A'A` and `AA'`.
-fn small_gram(a: &Array2<f64>) -> Option<Spectrum> {
-    let gram = if a.ncols() <= a.nrows() { a.t().dot(a) } else { a.dot(&a.t()) };
-    Spectrum::of(&gram).ok()
+/// The smaller of `A'A` and `AA'`.
+fn small_gram(a: &Array2<f64>) -> Array2<f64> {
+    if a.ncols() <= a.nrows() { a.t().dot(a) } else { a.dot(&a.t()) }
 }
 
 /// `strength min_theta sum_i s_i(W)^2 / theta_i` over `low <= theta_i <= 1 + low` with `sum_i (theta_i - low) <=

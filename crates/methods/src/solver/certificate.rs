@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use super::{Objective, Value, sum};
 use crate::linalg::{NotFinite, Spectrum};
+use crate::penalty::Component;
 use crate::penalty::row::Scratch;
 
 /// A primal value and the bound that certifies it.
@@ -44,11 +45,20 @@ pub struct DualPoint {
 ///
 /// A component that leaves the common level of its columns free needs `sum_t Y_t = 0`; [`pool`] makes it so for `G`.
 pub fn duality_gap(objective: &Objective<'_>, w: &[Array2<f64>], dual: &DualPoint) -> Gap {
-    best_gap(objective, std::slice::from_ref(&w.to_vec()), dual).1
+    best_gap(objective, std::slice::from_ref(&w.to_vec()), dual, 0.0).1
 }
 
-/// The candidate with the least objective, by its index, and its duality gap.
-pub fn best_gap(objective: &Objective<'_>, candidates: &[Vec<Array2<f64>>], dual: &DualPoint) -> (usize, Gap) {
+/// How many tolerances a gap may be from certifying for another guess to be worth its price.
+const HOPELESS: f64 = 1e4;
+
+/// The candidate with the least objective, by its index, and its duality gap. Guesses are tried until one certifies
+/// the relative `tolerance`, or turns out to be so far from it that others will not either.
+pub fn best_gap(
+    objective: &Objective<'_>,
+    candidates: &[Vec<Array2<f64>>],
+    dual: &DualPoint,
+    tolerance: f64,
+) -> (usize, Gap) {
     let judge = |w: &Vec<Array2<f64>>| {
         let (loss, gradient) = objective.loss.value_and_gradient(&sum(w));
         let penalty = objective.penalty(w);
@@ -59,16 +69,26 @@ pub fn best_gap(objective: &Objective<'_>, candidates: &[Vec<Array2<f64>>], dual
         return (0, Gap { value: Value::default(), gap: f64::INFINITY });
     };
     let mut scratch = Scratch::default();
-    let clipped = clip(objective, &gradient, &mut scratch);
-    let guesses = std::iter::once(&gradient).chain(&clipped).chain(&dual.guesses);
-    let gap = guesses.map(|guess| {
-        let point = feasible(objective, guess, &dual.pairs, &mut scratch);
+    let mut gap = Gap { value, gap: f64::INFINITY };
+    let mut try_guess = |guess: &Array2<f64>, scratch: &mut Scratch| {
+        let point = feasible(objective, guess, &dual.pairs, scratch);
         let linear: f64 = candidates[best].iter().map(|w| (w * &point).sum()).sum();
-        value.penalty - linear + objective.loss.distance(&(&point - &gradient))
-    });
-    // Rounding can take the gap of an exact solution below zero; a gap that is not a number certifies nothing.
-    let gap = gap.fold(f64::INFINITY, f64::min).max(0.0);
-    (best, Gap { value, gap })
+        let found = value.penalty - linear + objective.loss.distance(&(&point - &gradient));
+        // Rounding can take the gap of an exact solution below zero; a gap that is not a number certifies nothing.
+        gap.gap = gap.gap.min(if found.is_nan() { f64::INFINITY } else { found.max(0.0) });
+        gap.relative()
+    };
+    // The likeliest first: where components leave a level free, the gradient alone sums to zero as they ask for.
+    let clipped = clip(objective, &gradient, &mut scratch);
+    let free = objective.components.iter().any(Component::leaves_mean_free);
+    let (first, last) = if free { (Some(&gradient), None) } else { (clipped.as_ref(), Some(&gradient)) };
+    for guess in first.into_iter().chain(&dual.guesses).chain(last) {
+        let found = try_guess(guess, &mut scratch);
+        if found <= tolerance || (tolerance > 0.0 && found > HOPELESS * tolerance) {
+            break;
+        }
+    }
+    (best, gap)
 }
 
 /// A point near `guess` in the column space of the data and in the dual ball of every component.
@@ -93,10 +113,11 @@ fn feasible(
 }
 
 /// The point of the dual ball nearest to `G` (Moreau: what the proximal operator takes away), for problems with one
-/// component and a closed proximal operator. Where only a few directions are infeasible it beats scaling all of them.
+/// component, a closed proximal operator and no free level. Where only a few directions are infeasible it beats scaling
+/// all of them.
 fn clip(objective: &Objective<'_>, gradient: &Array2<f64>, scratch: &mut Scratch) -> Option<Array2<f64>> {
     match objective.components {
-        [component] if component.has_closed_prox() => {
+        [component] if component.has_closed_prox() && !component.leaves_mean_free() => {
             let mut beyond = gradient.clone();
             component.prox(&mut beyond, 1.0, scratch);
             Some(gradient - &beyond)

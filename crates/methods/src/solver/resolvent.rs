@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Zip};
 
 use super::{Objective, SolverError};
-use crate::linalg::{Cholesky, Spectrum, axpy, symmetric_times};
+use crate::linalg::{Cholesky, Spectrum, add_rows, axpy, symmetric_times};
 
 /// One task's resolvent, dense or as a low-rank correction of the identity.
 enum Operator {
     /// What the matrix adds to the identity, `p x p`.
     Dense(Array2<f64>),
-    /// `I + V diag(d) V'`, with `V'` stored by rows.
-    LowRank { rows: Array2<f64>, scale: Array1<f64> },
+    /// `I + V diag(d) V'`, with `V` (`p x r`) and its transpose both stored by rows.
+    LowRank { vectors: Array2<f64>, rows: Array2<f64>, scale: Array1<f64> },
 }
 
 impl Operator {
@@ -20,7 +20,9 @@ impl Operator {
         let scale = spectrum.values.mapv(|v| -sigma * v / (1.0 + sigma * v));
         let p = spectrum.vectors.nrows();
         if 2 * spectrum.rank() < p {
-            return Self::LowRank { rows: spectrum.vectors.t().as_standard_layout().to_owned(), scale };
+            let vectors = spectrum.vectors.as_standard_layout().into_owned();
+            let rows = vectors.t().as_standard_layout().into_owned();
+            return Self::LowRank { vectors, rows, scale };
         }
         Self::Dense(spectrum.rebuild(&scale))
     }
@@ -29,7 +31,15 @@ impl Operator {
     fn add_to(&self, out: &mut Array2<f64>) {
         match self {
             Self::Dense(correction) => *out += correction,
-            Self::LowRank { rows, scale } => *out += &(&rows.t() * scale).dot(rows),
+            Self::LowRank { vectors, rows, scale } => *out += &(vectors * scale).dot(rows),
+        }
+    }
+
+    /// The operator on every row of `v`, as products of matrices.
+    fn apply_to_rows(&self, v: &Array2<f64>) -> Array2<f64> {
+        match self {
+            Self::Dense(correction) => v.dot(correction) + v,
+            Self::LowRank { vectors, rows, scale } => (v.dot(vectors) * scale).dot(rows) + v,
         }
     }
 
@@ -39,14 +49,12 @@ impl Operator {
                 symmetric_times(correction, v, out);
                 axpy(1.0, v, out);
             }
-            Self::LowRank { rows, scale } => {
+            Self::LowRank { vectors, rows, scale } => {
+                let mut inner = vec![0.0; scale.len()];
+                add_rows(vectors, v, &mut inner);
+                inner.iter_mut().zip(scale).for_each(|(v, scale)| *v *= scale);
                 out.copy_from_slice(v);
-                for (row, scale) in rows.rows().into_iter().zip(scale) {
-                    if let Some(row) = row.as_slice() {
-                        let inner: f64 = row.iter().zip(v).map(|(a, b)| a * b).sum();
-                        axpy(scale * inner, row, out);
-                    }
-                }
+                add_rows(rows, &inner, out);
             }
         }
     }
@@ -116,31 +124,45 @@ impl Resolvent {
     /// for. Gives the sum of the components `s` and the loss gradient there.
     pub fn solve(&self, r: &Array2<f64>, b: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
         let (p, m) = r.dim();
-        let mut sum = Array2::zeros((p, m));
-        let mut column = vec![0.0; p];
+        // Task by task in memory: the operators want columns.
+        let mut q = Array2::zeros((m, p));
+        Zip::from(&mut q).and(r.t()).and(b.t()).for_each(|q, r, b| *q = r + self.sigma * b);
+        let mut solved = Array2::zeros((m, p));
+        match self.operators.first() {
+            Some(shared) if self.operators.iter().all(|o| Arc::ptr_eq(o, shared)) => solved = shared.apply_to_rows(&q),
+            _ => {
+                for ((operator, q), mut s) in self.operators.iter().zip(q.rows()).zip(solved.rows_mut()) {
+                    if let (Some(q), Some(s)) = (q.as_slice(), s.as_slice_mut()) {
+                        operator.apply(q, s);
+                    }
+                }
+            }
+        }
         let mut shift = Array1::zeros(p);
-        for (t, operator) in self.operators.iter().enumerate() {
-            let q: Vec<f64> = r.column(t).iter().zip(b.column(t)).map(|(r, b)| r + self.sigma * b).collect();
-            operator.apply(&q, &mut column);
-            for (i, (q, s)) in q.iter().zip(&column).enumerate() {
-                sum[[i, t]] = *s;
-                shift[i] += b[[i, t]] - (q - s) / self.sigma;
+        if !matches!(self.coupling, Coupling::None) {
+            for ((b, q), s) in b.columns().into_iter().zip(q.rows()).zip(solved.rows()) {
+                Zip::from(&mut shift).and(b).and(q).and(s).for_each(|o, b, q, s| *o += b - (q - s) / self.sigma);
             }
         }
         match &self.coupling {
-            Coupling::None => shift.fill(0.0),
+            Coupling::None => {}
             Coupling::Definite(factor) => factor.solve(&mut shift),
             Coupling::Free(spectrum) => shift = spectrum.pseudo_solve(&shift),
         }
         if let (false, Some(flat)) = (matches!(self.coupling, Coupling::None), shift.as_slice()) {
-            for (t, operator) in self.operators.iter().enumerate() {
+            let mut moved = vec![0.0; p];
+            for (t, (operator, mut s)) in self.operators.iter().zip(solved.rows_mut()).enumerate() {
                 if t == 0 || !Arc::ptr_eq(operator, &self.operators[t - 1]) {
-                    operator.apply(flat, &mut column);
+                    operator.apply(flat, &mut moved);
                 }
-                sum.column_mut(t).iter_mut().zip(&column).for_each(|(s, c)| *s += c);
+                s.iter_mut().zip(&moved).for_each(|(s, c)| *s += c);
             }
         }
-        let gradient = (r - &sum + shift.insert_axis(Axis(1))) / self.sigma;
+        let sum = solved.reversed_axes().as_standard_layout().into_owned();
+        let mut gradient = r - &sum;
+        for (mut row, shift) in gradient.rows_mut().into_iter().zip(&shift) {
+            row.mapv_inplace(|g| (g + shift) / self.sigma);
+        }
         (sum, gradient)
     }
 }

@@ -14,18 +14,24 @@ const RELAXATION: f64 = 1.6;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Rho {
     exponent: i32,
-    typical: i32,
+    bounds: (i32, i32),
 }
 
-/// How many binary orders of magnitude a parameter may move from the typical curvature of the loss. Beyond that the
-/// weight step would lose the digits it is supposed to gain.
+/// How many binary orders of magnitude a parameter may move from the curvatures of the loss. Beyond that the weight
+/// step would lose the digits it is supposed to gain.
 const RANGE: i32 = 16;
 
 impl Rho {
-    /// The power of two nearest to `value`, which becomes the middle of the range.
+    /// The power of two nearest to `value`.
     pub fn near(value: f64) -> Self {
-        let exponent = if value > 0.0 { value.log2().round() as i32 } else { 0 };
-        Self { exponent, typical: exponent }
+        Self::new(value, value)
+    }
+
+    /// The power of two nearest to `start`, free to move about it and about `typical`.
+    pub fn new(start: f64, typical: f64) -> Self {
+        let exponent = |value: f64| if value > 0.0 { value.log2().round() as i32 } else { 0 };
+        let (start, typical) = (exponent(start), exponent(typical));
+        Self { exponent: start, bounds: (start.min(typical) - RANGE, start.max(typical) + RANGE) }
     }
 
     /// Its value.
@@ -39,8 +45,7 @@ impl Rho {
             return self;
         }
         let step = if ratio.is_infinite() { STUCK } else { (ratio.log2().round() as i32).clamp(-6, 6) };
-        let exponent = self.exponent + step;
-        Self { exponent: exponent.clamp(self.typical - RANGE, self.typical + RANGE), ..self }
+        Self { exponent: (self.exponent + step).clamp(self.bounds.0, self.bounds.1), ..self }
     }
 }
 

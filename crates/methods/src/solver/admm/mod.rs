@@ -15,8 +15,37 @@ use crate::method::Context;
 use crate::penalty::row::Scratch;
 use crate::penalty::{ColumnPairs, Component};
 
-/// Iterations between two looks at the duality gap.
+/// Iterations between two looks at the objective, where its change is the stopping rule.
 const CHECK_EVERY: usize = 10;
+
+/// Fewest and most iterations between two looks at the duality gap, which costs as much as several iterations.
+const BETWEEN_LOOKS: (f64, f64) = (3.0, 20.0);
+
+/// Iterations to the second look, before there is a rate to go by.
+const FIRST_LOOK: f64 = 10.0;
+
+/// When to look at the duality gap again: when it should be closed if it goes on falling as it did.
+struct Looks {
+    next: usize,
+    last: Option<(usize, f64)>,
+}
+
+impl Looks {
+    fn after(&mut self, iteration: usize, residual: f64, tolerance: f64) {
+        let (least, most) = BETWEEN_LOOKS;
+        let wait = match self.last {
+            Some((before, was)) if residual < was => {
+                let rate = (was / residual).ln() / (iteration - before) as f64;
+                (residual / tolerance).ln() / rate
+            }
+            _ => FIRST_LOOK,
+        };
+        self.last = Some((iteration, residual));
+        // Not a number where the residual or the tolerance is infinite or zero.
+        let wait = if wait.is_nan() { most } else { (0.7 * wait).ceil().clamp(least, most) };
+        self.next = iteration + wait as usize;
+    }
+}
 
 /// Variables of one component.
 #[derive(Debug, Clone)]
@@ -32,9 +61,10 @@ struct Block {
 }
 
 impl Block {
-    fn new(component: &Component, shape: (usize, usize), curvature: f64) -> Self {
-        let rho = Rho::near(curvature);
-        let pairs_rho = Rho::near(curvature / shape.1 as f64);
+    /// Zeros, with a penalty parameter that starts from the first of two curvatures and may move about both.
+    fn new(component: &Component, shape: (usize, usize), [start, typical]: [f64; 2]) -> Self {
+        let m = shape.1 as f64;
+        let (rho, pairs_rho) = (Rho::new(start, typical), Rho::new(start / m, typical / m));
         Self {
             w: Array2::zeros(shape),
             whole: (!component.leaves_mean_free()).then(|| MatrixCopy::new(Part::Whole, shape, rho)),
@@ -112,13 +142,18 @@ impl Admm {
     /// If the data are not finite.
     pub fn new(objective: &Objective<'_>) -> Result<Self, SolverError> {
         let shape = (objective.loss.n_features(), objective.loss.n_tasks());
+        // Weights grow along the steepest descent at first, so its curvature is what a copy has to balance. Most
+        // directions of badly scaled data are orders of magnitude flatter and hardly matter.
+        let descent = objective.loss.correlations();
+        let (along, length) = ((&descent * &objective.loss.curvature_times(&descent)).sum(), square(&descent));
+        let start = if along > 0.0 { along / length } else { 1.0 };
         let mut eigenvalues: Vec<f64> = (0..shape.1)
             .flat_map(|t| objective.loss.spectrum(t).values.iter().map(move |v| v * objective.loss.factor(t)))
             .collect();
         eigenvalues.sort_by(f64::total_cmp);
-        let typical = eigenvalues.get(eigenvalues.len() / 2).copied().unwrap_or(1.0);
+        let typical = eigenvalues.get(eigenvalues.len() / 2).copied().unwrap_or(start);
         Ok(Self {
-            blocks: objective.components.iter().map(|c| Block::new(c, shape, typical)).collect(),
+            blocks: objective.components.iter().map(|c| Block::new(c, shape, [start, typical])).collect(),
             resolvents: HashMap::new(),
             pooled: Pooled::new(objective)?,
         })
@@ -138,7 +173,7 @@ impl Admm {
     pub fn fits(&self, objective: &Objective<'_>) -> bool {
         let kinds = |b: &Block| [b.whole.is_some(), b.centred.is_some(), b.pairs.is_some()];
         let shape = (objective.loss.n_features(), objective.loss.n_tasks());
-        let wanted = objective.components.iter().map(|c| kinds(&Block::new(c, shape, 1.0)));
+        let wanted = objective.components.iter().map(|c| kinds(&Block::new(c, shape, [1.0; 2])));
         self.blocks.len() == objective.components.len() && self.blocks.iter().map(kinds).eq(wanted)
     }
 
@@ -177,12 +212,13 @@ impl Admm {
         let mut trace = Vec::new();
         let mut previous = f64::INFINITY;
         let mut next_balance = 10;
+        let mut looks = Looks { next: 0, last: None };
         for iteration in 0..=stopping.max_iterations {
             let last = iteration == stopping.max_iterations;
-            if iteration % CHECK_EVERY == 0 || last {
+            if iteration == looks.next || last {
                 context.check()?;
                 let (mut candidates, dual) = self.candidates(objective);
-                let (best, gap) = best_gap(objective, &candidates, &dual);
+                let (best, gap) = best_gap(objective, &candidates, &dual, stopping.tolerance);
                 let candidate = candidates.swap_remove(best);
                 if !gap.value.total.is_finite() {
                     return Err(SolverError::NotFinite);
@@ -200,6 +236,10 @@ impl Admm {
                 if converged || last {
                     let convergence = Convergence { rule, residual, iterations: iteration, converged };
                     return Ok(Solution { components: candidate, value: gap.value, convergence, trace, dual });
+                }
+                match stopping.rule {
+                    StopRule::Certificate => looks.after(iteration, residual, stopping.tolerance),
+                    StopRule::Change => looks.next += CHECK_EVERY,
                 }
             }
             let balance = iteration + 1 == next_balance;
