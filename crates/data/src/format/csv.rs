@@ -1,5 +1,6 @@
 //! Comma-separated values with a header line. Every error says where it is, what was found and what was expected.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -190,11 +191,12 @@ impl CsvFile {
     }
 
     fn check_header(&mut self) -> Result<(), CsvError> {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(self.header.len());
         for (index, name) in self.header.iter().enumerate() {
             if name.is_empty() {
                 return Err(CsvError::UnnamedColumn { path: self.path.clone(), column: index + 1 });
             }
-            if let Some(first) = self.header[..index].iter().position(|n| n == name) {
+            if let Some(first) = places.insert(name, index) {
                 return Err(CsvError::DuplicateColumn {
                     path: self.path.clone(),
                     name: name.clone(),

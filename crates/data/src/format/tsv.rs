@@ -156,8 +156,10 @@ impl Kind {
                     return Err((format!("{} letters", cell.chars().count()), format!("{count} of A, C, G and T")));
                 }
                 for letter in cell.chars() {
-                    let place = "ACGT".find(letter);
-                    to.push(place.ok_or_else(|| (format!("the letter `{letter}`"), "A, C, G and T".to_owned()))? as f64);
+                    let Some(place) = "ACGT".find(letter) else {
+                        return Err((format!("the letter `{letter}`"), "A, C, G and T".into()));
+                    };
+                    to.push(place as f64);
                 }
             }
             Self::Counts(count) => {

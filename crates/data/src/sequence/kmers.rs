@@ -59,14 +59,17 @@ fn most_frequent<'a>(sequences: impl Iterator<Item = &'a Vec<u8>>, kept: usize) 
     keys
 }
 
-/// Tasks to tell sequences apart, by name, those of each with labels -1 and +1: how often the `kept` most frequent words
-/// of all these sequences are found in each, divided by the length of that vector. Labels play no part in what is kept.
-pub(crate) fn tasks(sequences: Vec<(String, Vec<(Vec<u8>, f64)>)>, kept: usize) -> Result<MultiTask, DataError> {
+/// Sequences, each with its label -1 or +1.
+pub(crate) type Labelled = Vec<(Vec<u8>, f64)>;
+
+/// Tasks to tell sequences apart, by name, from how often the `kept` most frequent words of all these sequences are
+/// found in each, divided by the length of that vector; zeros if none is. Labels play no part in what is kept.
+pub(crate) fn tasks(sequences: Vec<(String, Labelled)>, kept: usize) -> Result<MultiTask, DataError> {
     let all = sequences.iter().flat_map(|(_, rows)| rows.iter().map(|(sequence, _)| sequence));
     let keys = most_frequent(all, kept);
     let mut columns = vec![None; KEYS];
     keys.iter().enumerate().for_each(|(column, &key)| columns[key] = Some(column));
-    let task = |(name, rows): (String, Vec<(Vec<u8>, f64)>)| {
+    let task = |(name, rows): (String, Labelled)| {
         let mut x = Array2::<f64>::zeros((rows.len(), keys.len()));
         for (mut row, (sequence, _)) in x.rows_mut().into_iter().zip(&rows) {
             each_word(sequence, |key| {
@@ -154,8 +157,8 @@ mod tests {
             let letters: Vec<u8> = (0..8).map(|i| (word >> (2 * i) & 3) as u8).collect();
             each_word(&letters, |key| seen[key] = true);
         }
-        // 4^8 and 4^4 palindromes in pairs; half of 6 times 4^7, none of which is a palindrome, as its `N` would have to
-        // lie in the middle.
+        // 4^8 and 4^4 palindromes in pairs; half of 6 times 4^7, none of which is a palindrome, as its `N` would have
+        // to lie in the middle.
         let most = (65536 + 256) / 2 + 6 * 16384 / 2;
         assert_eq!(seen.iter().filter(|s| **s).count(), most);
         for set in ["tfbs", "synthetic-motifs"] {

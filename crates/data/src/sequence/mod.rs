@@ -3,7 +3,7 @@
 mod kmers;
 mod shuffle;
 
-pub(crate) use kmers::tasks;
+pub(crate) use kmers::{Labelled, tasks};
 pub(crate) use shuffle::shuffled;
 
 /// The other strand's base across from this one.

@@ -1,8 +1,8 @@
 //! Activities of molecules, from how often they have each of many fragments.
 //!
-//! The SG-MTL paper (Kshirsagar, Yang, Lozano, ECML PKDD 2017) has the 15 tasks of Merck's competition of 2012, of which
-//! one is to be had. Readers give counts as they are: the paper scales inputs and targets, which is the business of a
-//! study, and says nothing of logarithms.
+//! The SG-MTL paper (Kshirsagar, Yang, Lozano, ECML PKDD 2017) has the 15 tasks of Merck's competition of 2012, of
+//! which one is to be had. Readers give counts as they are: the paper scales inputs and targets, which is the business
+//! of a study, and says nothing of logarithms.
 
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ fn tasks(table: Array2<f64>) -> Result<Vec<Task>, String> {
             TARGETS[targets[row] as usize]
         ));
     }
-    let (mut cells, _) = table.as_standard_layout().into_owned().into_raw_vec_and_offset();
+    debug_assert!(table.is_standard_layout(), "readers put row after row");
+    let (mut cells, _) = table.into_raw_vec_and_offset();
     let mut tasks = Vec::with_capacity(TARGETS.len());
     for (t, name) in TARGETS.iter().enumerate().rev() {
         let start = targets.iter().filter(|target| **target < t as f64).count();

@@ -2,9 +2,9 @@
 //!
 //! Of the 37 factors of the SG-MTL paper (Kshirsagar, Yang, Lozano, ECML PKDD 2017) ten are to be had, as DeepBind
 //! (Alipanahi, Delong, Weirauch, Frey 2015) has them: 101 bases about peaks of ENCODE, strongest first, and of the 1000
-//! strongest every other one, since DeepBind tests on the rest. There are no flanking regions, so negatives are the same
-//! sequences with their bases shuffled, which keeps how often each follows each. A shuffle is seeded by the sequence:
-//! it depends on nothing else, and reads the same everywhere.
+//! strongest every other one, since DeepBind tests on the rest. There are no flanking regions, so negatives are the
+//! same sequences with their bases shuffled, which keeps how often each follows each. A shuffle is seeded by the
+//! sequence: it depends on nothing else, and reads the same everywhere.
 //!
 //! The paper keeps the words that are most frequent, and does not say where; here in all rows that are read, whatever
 //! their label, since a reader cannot know which of them will train.
@@ -15,7 +15,7 @@ use ndarray::{ArrayView1, s};
 use super::{Files, Options, number};
 use crate::format::Table;
 use crate::library::LoadError;
-use crate::sequence::{shuffled, tasks};
+use crate::sequence::{Labelled, shuffled, tasks};
 
 /// Files, which are called by factor, cell line, antibody and laboratory.
 const FILES: [&str; 10] = [
@@ -42,7 +42,7 @@ pub(super) fn load(options: &Options, files: &mut Files<'_>) -> Result<MultiTask
 }
 
 /// The strongest peaks, and below them a shuffle of each; of an odd number of rows the last peak has none.
-fn rows(table: &Table, rows: usize) -> Result<Vec<(Vec<u8>, f64)>, String> {
+fn rows(table: &Table, rows: usize) -> Result<Labelled, String> {
     let peaks = rows.div_ceil(2);
     if table.values.nrows() < peaks {
         return Err(format!("found {} peaks, expected {peaks} at least", table.values.nrows()));

@@ -1,9 +1,9 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
-//! [`srml`], [`sgmtl`] and [`motifs`] stand for themselves. The other three scenarios are those of the SSMTL paper (Fei, Sun, Kudo, Kimura, ECAI
-//! 2023), each made for the method it is named after. Common to them: 50 samples a task (or as many
-//! as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets
-//! `y_t = X_t w_t + e_t` with `e_t ~ N(0, 0.01)`.
+//! [`srml`], [`sgmtl`] and [`motifs`] stand for themselves. The other three scenarios are those of the SSMTL paper
+//! (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it is named after. Common to them: 50 samples a task
+//! (or as many as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets `y_t = X_t w_t + e_t` with `e_t ~
+//! N(0, 0.01)`.
 //!
 //! Points the paper leaves open:
 //! - whether the second number of `N(0, 3)` and `N(0, 0.01)` is a variance or a standard deviation. [`Spread`] has

@@ -73,8 +73,9 @@ fn draw(options: &Options, recipe: Recipe, seed: &Seed) -> MultiTask {
 }
 
 /// The known weights of Fig. 4(a) with their groups: 21 features, 30 tasks, three disjoint blocks of 7 features and 10
-/// tasks from `N(0, 1)`, and on all weights noise of a standard deviation, which may be zero: without it partitions into
-/// fewer groups tie with the true one under the norm that is not squared. [`DENSE`] is that of the authors' program.
+/// tasks from `N(0, 1)`, and on all weights noise of a standard deviation, which may be zero: without it partitions
+/// into fewer groups tie with the true one under the norm that is not squared. [`DENSE`] is that of the authors'
+/// program.
 pub fn blocks(dense: f64, seed: &Seed) -> Truth {
     truth([21, 30, 3], Recipe { drawn: true, dense, sigma: 0.0, overlap: 0 }, seed)
 }
