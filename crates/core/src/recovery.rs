@@ -22,15 +22,15 @@ pub fn sign_accuracy(estimate: &Array2<f64>, truth: &Truth) -> f64 {
     pairs.filter(|(e, t)| sign(**e) == sign(**t)).count() as f64 / estimate.len() as f64
 }
 
-/// F1 score of the entries larger than [`ZERO`] times the largest, against the true non-zero entries.
+/// F1 score of the entries larger than [`ZERO`] times the largest, against the true [support](Truth::support).
 pub fn support_f1(estimate: &Array2<f64>, truth: &Truth) -> f64 {
     let largest = estimate.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
     let (mut both, mut found, mut wanted) = (0, 0, 0);
-    for (e, t) in estimate.iter().zip(&truth.weights) {
+    for (e, &meant) in estimate.iter().zip(&truth.support()) {
         let hit = e.abs() > ZERO * largest;
         found += usize::from(hit);
-        wanted += usize::from(*t != 0.0);
-        both += usize::from(hit && *t != 0.0);
+        wanted += usize::from(meant);
+        both += usize::from(hit && meant);
     }
     if found + wanted == 0 { 1.0 } else { 2.0 * both as f64 / (found + wanted) as f64 }
 }
@@ -224,6 +224,7 @@ mod tests {
             shared_rows: vec![0],
             groups: vec![0, 0, 1, 1],
             outliers: vec![3],
+            support: None,
         }
     }
 
@@ -274,6 +275,18 @@ mod tests {
         let null = Array2::zeros((3, 4));
         assert_eq!(relative_error(&null, &truth()), 1.0);
         assert_eq!(support_f1(&null, &truth()), 0.0);
+    }
+
+    #[test]
+    fn weights_that_are_noise_are_not_wanted() {
+        let mut truth = truth();
+        truth.weights.mapv_inplace(|w| if w == 0.0 { 0.05 } else { w });
+        assert_eq!(support_f1(&truth.weights, &truth), 1.0);
+        truth.support = Some(truth.weights.mapv(|w| w.abs() >= 1.0));
+        // Five of twelve entries are wanted, and all are found.
+        assert_eq!(support_f1(&truth.weights, &truth), 10.0 / 17.0);
+        let strict = truth.weights.mapv(|w| if w == 0.05 { 0.0 } else { w });
+        assert_eq!(support_f1(&strict, &truth), 1.0);
     }
 
     #[test]

@@ -82,6 +82,16 @@ pub struct Truth {
     pub groups: Vec<usize>,
     /// Tasks whose weights do not follow the shared pattern.
     pub outliers: Vec<usize>,
+    /// Which weights are meant to be there, where others are not zero but noise; the non-zero ones if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support: Option<Array2<bool>>,
+}
+
+impl Truth {
+    /// Whether the weights are meant to be there, features x tasks.
+    pub fn support(&self) -> Array2<bool> {
+        self.support.clone().unwrap_or_else(|| self.weights.mapv(|w| w != 0.0))
+    }
 }
 
 /// Several tasks over the same features.

@@ -78,7 +78,7 @@ impl Fingerprint {
             rows: table.values.nrows(),
             columns: table.values.ncols(),
             missing: table.values.iter().filter(|v| v.is_nan()).count(),
-            column_sums: Some(table.values.columns().into_iter().map(sum).collect()),
+            column_sums: Some(column_sums(table)),
             total: Some(sum(&table.values)),
         }
     }
@@ -128,15 +128,38 @@ fn close(found: f64, expected: f64) -> bool {
     found.is_finite() && (found - expected).abs() <= TOLERANCE * found.abs().max(expected.abs())
 }
 
-/// Neumaier's sum: exact enough that neither the order of the rows nor cancellation in a centred column shows.
-fn sum<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
-    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
-    for &value in values.into_iter().filter(|v| !v.is_nan()) {
-        let next = sum + value;
-        lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
-        sum = next;
+/// The sum of each column. Rows are walked in memory's order: a column at a time would miss the cache at every cell.
+fn column_sums(table: &Table) -> Vec<f64> {
+    let mut sums = vec![Sum::default(); table.values.ncols()];
+    for row in table.values.rows() {
+        sums.iter_mut().zip(row).filter(|(_, v)| !v.is_nan()).for_each(|(sum, &value)| sum.add(value));
     }
-    sum + lost
+    sums.iter().map(Sum::value).collect()
+}
+
+fn sum<'a>(values: impl IntoIterator<Item = &'a f64>) -> f64 {
+    let mut sum = Sum::default();
+    values.into_iter().filter(|v| !v.is_nan()).for_each(|&value| sum.add(value));
+    sum.value()
+}
+
+/// Neumaier's sum: exact enough that neither the order of the rows nor cancellation in a centred column shows.
+#[derive(Clone, Default)]
+struct Sum {
+    sum: f64,
+    lost: f64,
+}
+
+impl Sum {
+    fn add(&mut self, value: f64) {
+        let next = self.sum + value;
+        self.lost += if self.sum.abs() >= value.abs() { (self.sum - next) + value } else { (value - next) + self.sum };
+        self.sum = next;
+    }
+
+    fn value(&self) -> f64 {
+        self.sum + self.lost
+    }
 }
 
 #[cfg(test)]

@@ -215,11 +215,18 @@ mod tests {
                 "cifar10-cnn128",
                 "celeba",
                 "coco",
+                "merck-metab",
+                "merck-cyp",
+                "qsar-chembl15",
+                "tfbs",
                 "synthetic-gl",
                 "synthetic-metag",
                 "synthetic-rmtfl",
                 "synthetic-srml",
-                "synthetic-srml-classes"
+                "synthetic-srml-classes",
+                "synthetic-sgmtl-set1",
+                "synthetic-sgmtl-set2",
+                "synthetic-motifs"
             ]
         );
         let sarcos = catalog.get("sarcos").unwrap();

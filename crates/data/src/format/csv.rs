@@ -1,5 +1,6 @@
 //! Comma-separated values with a header line. Every error says where it is, what was found and what was expected.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -125,11 +126,21 @@ pub enum Dialect {
 
 /// Reads a table in which every cell is a finite number. The `required` columns must be there; others may be.
 pub fn read(path: &Path, dialect: Dialect, required: &[&str]) -> Result<Table, CsvError> {
-    let mut file = CsvFile::open_as(path, dialect)?;
+    let file = CsvFile::open_as(path, dialect)?;
     for column in required {
         file.position(column)?;
     }
-    let columns: Vec<usize> = (0..file.header.len()).collect();
+    rest(file, 0)
+}
+
+/// The same for a file whose first column names the rows, and is left out.
+pub fn read_named(path: &Path) -> Result<Table, CsvError> {
+    rest(CsvFile::open(path)?, 1)
+}
+
+/// The rows that are left, from a column on.
+fn rest(mut file: CsvFile, first: usize) -> Result<Table, CsvError> {
+    let columns: Vec<usize> = (first..file.header.len()).collect();
     let mut values = Vec::new();
     let mut rows = 0;
     while let Some(row) = file.next_row()? {
@@ -137,7 +148,7 @@ pub fn read(path: &Path, dialect: Dialect, required: &[&str]) -> Result<Table, C
         rows += 1;
     }
     let values = Array2::from_shape_vec((rows, columns.len()), values).expect("one value a column in every row");
-    Ok(Table { columns: file.header, values })
+    Ok(Table { columns: file.header.split_off(first), values })
 }
 
 /// A CSV file read row by row.
@@ -180,11 +191,12 @@ impl CsvFile {
     }
 
     fn check_header(&mut self) -> Result<(), CsvError> {
+        let mut places: HashMap<&str, usize> = HashMap::with_capacity(self.header.len());
         for (index, name) in self.header.iter().enumerate() {
             if name.is_empty() {
                 return Err(CsvError::UnnamedColumn { path: self.path.clone(), column: index + 1 });
             }
-            if let Some(first) = self.header[..index].iter().position(|n| n == name) {
+            if let Some(first) = places.insert(name, index) {
                 return Err(CsvError::DuplicateColumn {
                     path: self.path.clone(),
                     name: name.clone(),
@@ -328,6 +340,18 @@ mod tests {
             let expected = format!("line 2, column `a`: found `{cell}`, expected a number, with a decimal comma");
             assert!(error.ends_with(&expected), "{error}");
         }
+    }
+
+    #[test]
+    fn names_of_rows_are_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("d.csv");
+        std::fs::write(&path, "id,a,b\nM_1,1,2\nM_2,3,4\n").unwrap();
+        let table = read_named(&path).unwrap();
+        assert_eq!((table.columns.join(" "), table.values), ("a b".into(), array![[1.0, 2.0], [3.0, 4.0]]));
+        std::fs::write(&path, "id,a,b\nM_1,1,x\n").unwrap();
+        let error = read_named(&path).unwrap_err().to_string();
+        assert!(error.ends_with("line 2, column `b`: found `x`, expected a number, with a decimal point"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod arff;
 pub mod csv;
 pub mod mat;
 pub mod npy;
+pub mod tsv;
 
 use std::path::Path;
 
@@ -56,6 +57,8 @@ pub enum Format {
     /// Numbers with a decimal comma and semicolons between them, below a header line: what spreadsheets of many
     /// countries write.
     CsvSemicolon,
+    /// Comma-separated numbers below a header line, but for the first column, which names the rows and is left out.
+    CsvNamed,
     /// Numbers in an attribute-relation file.
     Arff,
     /// Matrices in a MATLAB 5 file, side by side: the name of a variable, or a list of names. `x'` is `x` transposed.
@@ -66,6 +69,8 @@ pub enum Format {
     MatCells(#[serde(deserialize_with = "one_or_more")] Vec<String>),
     /// An array in a NumPy file.
     Npy,
+    /// Columns of several kinds between tabs, by name.
+    Tsv(tsv::Columns),
 }
 
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -88,11 +93,13 @@ impl Format {
         match self {
             Self::Csv => Ok(csv::read(path, csv::Dialect::Comma, &[])?),
             Self::CsvSemicolon => Ok(csv::read(path, csv::Dialect::Semicolon, &[])?),
+            Self::CsvNamed => Ok(csv::read_named(path)?),
             Self::Arff => Ok(arff::read(path)?),
             Self::Mat(variables) => Ok(mat::read(path, variables, Layout::SideBySide, columns)?),
             Self::MatFilled(variables) => Ok(mat::read(path, variables, Layout::FilledUp, columns)?),
             Self::MatCells(variables) => Ok(mat::read(path, variables, Layout::Cells, columns)?),
             Self::Npy => Ok(npy::read(path)?),
+            Self::Tsv(columns) => Ok(tsv::read(path, columns)?),
         }
     }
 }
@@ -112,6 +119,9 @@ pub enum FormatError {
     /// As a NumPy file.
     #[error(transparent)]
     Npy(#[from] npy::NpyError),
+    /// As tab-separated columns.
+    #[error(transparent)]
+    Tsv(#[from] tsv::TsvError),
 }
 
 #[cfg(test)]
@@ -127,6 +137,9 @@ mod tests {
         assert_eq!(parse("{mat-cells: [X, \"Y\"]}"), Ok(Format::MatCells(vec!["X".into(), "Y".into()])));
         assert_eq!(parse("{mat-filled: [\"x'\"]}"), Ok(Format::MatFilled(vec!["x'".into()])));
         assert_eq!((parse("csv-semicolon"), parse("npy")), (Ok(Format::CsvSemicolon), Ok(Format::Npy)));
+        let kinds = [("a".into(), tsv::Kind::Skip), ("b".into(), tsv::Kind::Bases(5))];
+        assert_eq!(parse("{tsv: {a: skip, b: {bases: 5}}}"), Ok(Format::Tsv(kinds.into())));
+        assert_eq!(parse("csv-named"), Ok(Format::CsvNamed));
         assert!(parse("{mat: []}").unwrap_err().contains("expected at least one variable"));
     }
 }

@@ -4,9 +4,11 @@ mod computers;
 mod image_features;
 mod isolet;
 mod parkinsons;
+mod qsar;
 mod rf1;
 mod sarcos;
 mod school;
+mod tfbs;
 mod traffic_sp;
 
 use std::collections::BTreeMap;
@@ -55,11 +57,18 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "cifar10-cnn128", revision: 1, loader: Loader::Read(image_features::load_cifar10) },
     Registered { name: "celeba", revision: 1, loader: Loader::Read(image_features::load_celeba) },
     Registered { name: "coco", revision: 1, loader: Loader::Read(image_features::load_coco) },
+    Registered { name: "merck-metab", revision: 1, loader: Loader::Read(qsar::load_metab) },
+    Registered { name: "merck-cyp", revision: 1, loader: Loader::Read(qsar::load_cyp) },
+    Registered { name: "qsar-chembl15", revision: 1, loader: Loader::Read(qsar::load_chembl) },
+    Registered { name: "tfbs", revision: 1, loader: Loader::Read(tfbs::load) },
     Registered { name: "synthetic-gl", revision: 1, loader: Loader::Drawn(synthetic::gl::draw) },
     Registered { name: "synthetic-metag", revision: 1, loader: Loader::Drawn(synthetic::metag::draw) },
     Registered { name: "synthetic-rmtfl", revision: 1, loader: Loader::Drawn(synthetic::rmtfl::draw) },
     Registered { name: "synthetic-srml", revision: 1, loader: Loader::Drawn(synthetic::srml::draw) },
     Registered { name: "synthetic-srml-classes", revision: 1, loader: Loader::Drawn(synthetic::srml::draw_classes) },
+    Registered { name: "synthetic-sgmtl-set1", revision: 1, loader: Loader::Drawn(synthetic::sgmtl::draw_set1) },
+    Registered { name: "synthetic-sgmtl-set2", revision: 1, loader: Loader::Drawn(synthetic::sgmtl::draw_set2) },
+    Registered { name: "synthetic-motifs", revision: 1, loader: Loader::Drawn(synthetic::motifs::draw) },
 ];
 
 pub(crate) fn registered(name: &str) -> Result<&'static Registered, LoadError> {

@@ -27,7 +27,7 @@ fn truth(spread: Spread, seed: &Seed) -> Truth {
     for &row in &shared_rows {
         weights.row_mut(row).mapv_inplace(|_| spread.sd(3.0) * normal(&mut rng));
     }
-    Truth { weights, shared_rows, groups: vec![0; TASKS], outliers: Vec::new() }
+    Truth { weights, shared_rows, groups: vec![0; TASKS], outliers: Vec::new(), support: None }
 }
 
 #[cfg(test)]

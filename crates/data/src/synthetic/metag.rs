@@ -43,7 +43,7 @@ fn truth(seed: &Seed) -> Truth {
         }
     }
     let groups = (0..TASKS).map(|t| GROUP_STARTS.iter().filter(|&&start| t >= start).count()).collect();
-    Truth { weights, shared_rows, groups, outliers: Vec::new() }
+    Truth { weights, shared_rows, groups, outliers: Vec::new(), support: None }
 }
 
 #[cfg(test)]

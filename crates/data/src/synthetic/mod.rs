@@ -1,9 +1,9 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
-//! [`srml`] stands for itself. The other three scenarios are those of the SSMTL paper (Fei, Sun, Kudo, Kimura, ECAI
-//! 2023), each made for the method it is named after. Common to them: 50 samples a task (or as many
-//! as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets
-//! `y_t = X_t w_t + e_t` with `e_t ~ N(0, 0.01)`.
+//! [`srml`], [`sgmtl`] and [`motifs`] stand for themselves. The other three scenarios are those of the SSMTL paper
+//! (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it is named after. Common to them: 50 samples a task
+//! (or as many as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets `y_t = X_t w_t + e_t` with `e_t ~
+//! N(0, 0.01)`.
 //!
 //! Points the paper leaves open:
 //! - whether the second number of `N(0, 3)` and `N(0, 0.01)` is a variance or a standard deviation. [`Spread`] has
@@ -15,7 +15,9 @@
 
 pub mod gl;
 pub mod metag;
+pub mod motifs;
 pub mod rmtfl;
+pub mod sgmtl;
 pub mod srml;
 
 use std::sync::Arc;
@@ -61,14 +63,17 @@ fn normal(rng: &mut impl Rng) -> f64 {
     rng.sample(StandardNormal)
 }
 
-/// Draws inputs and targets for known weights.
+/// Draws inputs and targets for known weights of the SSMTL paper.
 fn observe(truth: Truth, options: &Options, seed: &Seed) -> MultiTask {
-    let (p, m) = truth.weights.dim();
-    let spread = Spread::of(options);
     // The catalog lists numbers only.
     let samples = choice(options, "samples").parse().unwrap_or(SAMPLES);
+    observe_with(truth, samples, Spread::of(options).sd(NOISE), seed)
+}
+
+/// Draws inputs from `N(0, 1)`, and targets with noise of a standard deviation, for known weights.
+fn observe_with(truth: Truth, samples: usize, sd: f64, seed: &Seed) -> MultiTask {
+    let (p, m) = truth.weights.dim();
     let (inputs, noise) = (seed.stream("inputs"), seed.stream("noise"));
-    let sd = spread.sd(NOISE);
     let task = |t: usize| {
         let name = format!("task {}", t + 1);
         let mut rng = inputs.stream(&name).rng();

@@ -36,7 +36,7 @@ fn truth(spread: Spread, seed: &Seed) -> Truth {
     for &task in &outliers {
         weights.column_mut(task).mapv_inplace(|w| w + spread.sd(1.0) * normal(&mut rng));
     }
-    Truth { weights, shared_rows, groups: vec![0; TASKS], outliers }
+    Truth { weights, shared_rows, groups: vec![0; TASKS], outliers, support: None }
 }
 
 #[cfg(test)]

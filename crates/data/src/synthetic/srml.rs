@@ -52,7 +52,7 @@ fn truth(options: &Options, seed: &Seed) -> Truth {
         }
     }
     // No features are special, no tasks either.
-    Truth { weights, shared_rows: Vec::new(), groups: vec![0; tasks], outliers: Vec::new() }
+    Truth { weights, shared_rows: Vec::new(), groups: vec![0; tasks], outliers: Vec::new(), support: None }
 }
 
 fn observe(target: Target, options: &Options, seed: &Seed) -> MultiTask {
