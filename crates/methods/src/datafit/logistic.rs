@@ -172,12 +172,18 @@ impl<'a> Logistic<'a> {
     /// where `s` is the probability of the wrong label and `d = s (1 - s)` (iteratively reweighted least squares). It
     /// has the gradient and, up to a floor on `d`, the Hessian of the logistic loss, and differs by a constant.
     pub fn local(&self, point: &LogisticPoint) -> Statistics {
-        let mut moments = Moments {
-            n: vec![1; self.n_tasks()],
-            gram: Vec::with_capacity(self.n_tasks()),
-            xty: Array2::zeros(point.gradient.raw_dim()),
-            yty: Array1::zeros(self.n_tasks()),
-        };
+        Statistics::new(self.expansion(point, None))
+    }
+
+    /// The same as a function of the weights of some features, for a point at which all others are zero.
+    pub fn local_among(&self, point: &LogisticPoint, features: &[usize]) -> Moments {
+        self.expansion(point, Some(features))
+    }
+
+    fn expansion(&self, point: &LogisticPoint, features: Option<&[usize]>) -> Moments {
+        let mut gram = Vec::with_capacity(self.n_tasks());
+        let mut correlations = Vec::with_capacity(self.n_tasks());
+        let mut yty = Array1::zeros(self.n_tasks());
         for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
             let c = self.factors[t];
             let curvature = floored_curvature(f);
@@ -188,13 +194,18 @@ impl<'a> Logistic<'a> {
                 let mean = response.dot(&weights) / weights.sum();
                 response -= mean;
             }
-            let root = self.weighted(x, &weights);
+            let root = match features {
+                Some(features) => self.weighted(&x.select(Axis(1), features), &weights),
+                None => self.weighted(x, &weights),
+            };
             let response = response * weights.mapv(f64::sqrt);
-            moments.xty.column_mut(t).assign(&root.t().dot(&response));
-            moments.yty[t] = response.dot(&response);
-            moments.gram.push(Arc::new(Gram::of(&root)));
+            correlations.push(root.t().dot(&response));
+            yty[t] = response.dot(&response);
+            gram.push(Arc::new(Gram::of(&root)));
         }
-        Statistics::new(moments)
+        let p = correlations.first().map_or(0, Array1::len);
+        let xty = Array2::from_shape_fn((p, self.n_tasks()), |(j, t)| correlations[t][j]);
+        Moments { n: vec![1; self.n_tasks()], gram, xty, yty }
     }
 
     /// What the duality gap has of this loss at the dual point that belongs to `scale` times the gradient, `scale <=
