@@ -4,7 +4,6 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use super::Assignment;
-use super::regulariser::dot;
 
 /// A move counts as an improvement if the objective falls by this much, relatively.
 const IMPROVEMENT: f64 = 1e-12;
@@ -46,14 +45,9 @@ impl Assignment {
         let mut groups = vec![0; m];
         for t in 0..m {
             let cost = |g: usize| {
-                let factor = |s: usize| if s == t { 0.0 } else { self.regulariser.factor(shares[[g, s]]) };
-                let others: Vec<f64> = (0..m).map(factor).collect();
-                let (mut without, mut with) = (0.0, 0.0);
-                for (row, own) in self.rows.iter().zip(&self.tasks[t]) {
-                    let rest = dot(row, &others);
-                    without += rest.sqrt();
-                    with += (rest + own).sqrt();
-                }
+                let others = self.norms((0..m).map(|s| if s == t { 0.0 } else { shares[[g, s]] }));
+                let without = others.iter().sum();
+                let with = others.iter().zip(&self.tasks[t]).map(|(norm, own)| (norm * norm + own).sqrt()).sum();
                 self.regulariser.of_group(g, with)
                     - self.regulariser.of_group(g, without)
                     - 2.0 * self.regulariser.fusion() * (sums[g] - shares[[g, t]])

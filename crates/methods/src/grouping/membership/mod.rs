@@ -77,6 +77,3 @@ impl Assignment {
         Array2::from_shape_fn((self.n_groups(), groups.len()), |(g, t)| f64::from(u8::from(groups[t] == g)))
     }
 }
-
-#[cfg(test)]
-mod tests;

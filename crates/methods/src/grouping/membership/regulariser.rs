@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::Assignment;
+use crate::linalg::axpy;
 
 /// What a share does to the weights of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +114,7 @@ impl Regulariser {
     }
 
     /// The factor that a share puts on a squared weight.
-    pub(super) fn factor(&self, share: f64) -> f64 {
+    fn factor(&self, share: f64) -> f64 {
         match self.shares {
             Shares::Plain => share * share,
             Shares::Root => share,
@@ -126,8 +127,7 @@ impl Assignment {
     pub fn value(&self, shares: &Array2<f64>) -> f64 {
         let regulariser = &self.regulariser;
         let of_group = |(g, u): (usize, ndarray::ArrayView1<'_, f64>)| {
-            let factors: Vec<f64> = u.iter().map(|&u| regulariser.factor(u)).collect();
-            regulariser.of_group(g, self.rows.iter().map(|row| dot(row, &factors).sqrt()).sum())
+            regulariser.of_group(g, self.norms(u.iter().copied()).iter().sum())
         };
         shares.rows().into_iter().enumerate().map(of_group).sum::<f64>() + self.fusion_value(shares)
     }
@@ -144,17 +144,15 @@ impl Assignment {
         let mut value = self.fusion_value(shares);
         let mut at_zero = vec![0.0; m];
         for (g, (u, mut slope)) in shares.rows().into_iter().zip(gradient.rows_mut()).enumerate() {
-            let factors: Vec<f64> = u.iter().map(|&u| regulariser.factor(u)).collect();
             let Some(slope) = slope.as_slice_mut() else { continue };
-            let mut sum = 0.0;
+            let norms = self.norms(u.iter().copied());
+            let sum: f64 = norms.iter().sum();
             at_zero.fill(0.0);
-            for row in &self.rows {
-                let norm = dot(row, &factors).sqrt();
-                sum += norm;
+            for (row, norm) in self.rows.iter().zip(norms) {
                 if regulariser.shares == Shares::Plain && norm <= self.floor {
                     at_zero.iter_mut().zip(row).for_each(|(z, square)| *z += square.sqrt());
                 } else {
-                    crate::linalg::axpy(1.0 / norm.max(self.floor), row, slope);
+                    axpy(1.0 / norm.max(self.floor), row, slope);
                 }
             }
             value += regulariser.of_group(g, sum);
@@ -181,6 +179,16 @@ impl Assignment {
         (value, gradient)
     }
 
+    /// Row norms of a group for the shares of all tasks in it.
+    pub(super) fn norms(&self, shares: impl Iterator<Item = f64>) -> Vec<f64> {
+        let mut norms = vec![0.0; self.rows.len()];
+        for (task, share) in self.tasks.iter().zip(shares) {
+            axpy(self.regulariser.factor(share), task, &mut norms);
+        }
+        norms.iter_mut().for_each(|v| *v = v.sqrt());
+        norms
+    }
+
     /// `mu sum_{s<t} ||u_s - u_t||^2 = mu (m ||U||_F^2 - sum_g (sum_t u_gt)^2)`.
     fn fusion_value(&self, shares: &Array2<f64>) -> f64 {
         if self.regulariser.fusion == 0.0 {
@@ -189,8 +197,4 @@ impl Assignment {
         let of_group = |u: ndarray::ArrayView1<'_, f64>| self.n_tasks() as f64 * u.dot(&u) - u.sum().powi(2);
         self.regulariser.fusion * shares.rows().into_iter().map(of_group).sum::<f64>()
     }
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -14,10 +14,13 @@ const SHARE: f64 = 0.1;
 /// Share of the promised decrease that a step has to bring.
 const ARMIJO: f64 = 1e-4;
 
+/// Relative precision of an objective.
+const ROUNDING: f64 = 1e-13;
+
 /// Halvings of a step at most.
 const HALVINGS: usize = 40;
 
-/// Working sets in a row that may leave the objective where it is: rounding is then all that is left.
+/// Working sets in a row that may bring neither a lower objective nor a narrower gap: rounding is then all that is left.
 const STALLS: usize = 3;
 
 /// The weights of a group and what they cost.
@@ -84,7 +87,7 @@ pub(super) fn fit(
 ) -> Result<Outcome, SolverError> {
     let mut weights = start;
     let mut sweeps = 0;
-    let (mut stalls, mut least) = (0, f64::INFINITY);
+    let (mut stalls, mut least, mut narrowest) = (0, f64::INFINITY, f64::INFINITY);
     loop {
         context.check()?;
         let points: Vec<Point> = tasks.iter().zip(&weights).map(|(task, w)| task.at(w)).collect();
@@ -96,8 +99,8 @@ pub(super) fn fit(
         if !(value + gap).is_finite() {
             return Err(SolverError::NotFinite);
         }
-        stalls = if value < least { 0 } else { stalls + 1 };
-        least = least.min(value);
+        stalls = if value < least || gap < narrowest { 0 } else { stalls + 1 };
+        (least, narrowest) = (least.min(value), narrowest.min(gap));
         let converged = gap <= limits.tolerance * value;
         if converged || sweeps >= limits.max_sweeps || stalls >= STALLS {
             let features: Vec<usize> = (0..rows.norms.len()).filter(|&j| rows.norms[j] > 0.0).collect();
@@ -152,7 +155,8 @@ fn search(
         };
         let loss: f64 = tasks.iter().zip(&point).map(|(task, w)| task.value(w)).sum();
         let sum: f64 = row_norms(&point).iter().sum();
-        if loss + lambda * sum * sum <= value - ARMIJO * step * promised {
+        // Near the optimum both sides are rounding, and the full step is as good as any that does not go up.
+        if loss + lambda * sum * sum <= value - ARMIJO * step * promised + ROUNDING * value {
             return point;
         }
         step /= 2.0;

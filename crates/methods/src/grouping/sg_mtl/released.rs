@@ -175,3 +175,27 @@ fn value(losses: &[TaskLoss<'_>], weights: &Array2<f64>, members: &[Vec<usize>],
     }
     (loss, penalty)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::array;
+
+    /// Twice the gradient of the squared norms; the fusion term's is right towards tasks before and the opposite towards
+    /// tasks after.
+    #[test]
+    fn the_gradient_is_the_programs() {
+        let w = array![[1.0, -2.0, 0.5], [0.0, 1.0, 3.0]];
+        let u = array![[0.2, 0.5, 0.9], [0.8, 0.5, 0.1]];
+        let strengths = [0.7, 1.3];
+        let squares = w.mapv(|v| v * v);
+        let eq5 = Assignment::new(&w, Regulariser::eq5(2).with_strengths(strengths.to_vec()));
+        let norms = gradient(&squares, &u, &strengths, 0.0);
+        assert!((&norms - &(eq5.value_and_gradient(&u).1 * 2.0)).iter().all(|d| d.abs() < 1e-12));
+        let fusion = gradient(&squares, &u, &strengths, 0.6) - norms;
+        for ((g, t), found) in fusion.indexed_iter() {
+            let each = (0..3).map(|s| if s < t { u[[g, t]] - u[[g, s]] } else { u[[g, s]] - u[[g, t]] });
+            assert!((found - 2.0 * 0.6 * each.sum::<f64>()).abs() < 1e-12);
+        }
+    }
+}

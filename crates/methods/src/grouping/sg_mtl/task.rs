@@ -107,9 +107,7 @@ impl TaskLoss<'_> {
         match self {
             Self::Squared { gram, xty, factor, .. } => Quadratic {
                 gram: match &**gram {
-                    Gram::Full(gram) => Array2::from_shape_fn((features.len(), features.len()), |(i, j)| {
-                        factor * gram[[features[i], features[j]]]
-                    }),
+                    Gram::Full(gram) => among(gram, features) * *factor,
                     Gram::Root(x) => {
                         let some = x.select(Axis(1), features);
                         some.t().dot(&some) * *factor
@@ -127,6 +125,17 @@ impl TaskLoss<'_> {
             }
         }
     }
+}
+
+/// Some rows and columns.
+fn among(gram: &Array2<f64>, features: &[usize]) -> Array2<f64> {
+    let mut out = Array2::zeros((features.len(), features.len()));
+    for (mut to, &i) in out.rows_mut().into_iter().zip(features) {
+        if let (Some(to), Some(from)) = (to.as_slice_mut(), gram.row(i).as_slice()) {
+            to.iter_mut().zip(features).for_each(|(to, &j)| *to = from[j]);
+        }
+    }
+    out
 }
 
 fn column(w: &[f64]) -> Array2<f64> {
