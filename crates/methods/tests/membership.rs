@@ -262,7 +262,7 @@ fn proposition_2_needs_absolute_values() {
     assert_eq!(best.minimisers, [vec![0, 0], vec![0, 1]]);
     // All 12 tasks' partitions into at most 3 groups are looked at, and none of 13 tasks.
     let twelve = Assignment::new(&Array2::eye(12), Regulariser::eq5(3));
-    assert_eq!(twelve.exhaustive(f64::INFINITY).unwrap().minimisers.len(), (3_usize.pow(11) + 1) / 2);
+    assert_eq!(twelve.exhaustive(f64::INFINITY).unwrap().minimisers.len(), 3_usize.pow(11).div_ceil(2));
     assert!(Assignment::new(&Array2::eye(13), Regulariser::eq5(3)).exhaustive(0.0).is_none());
 }
 

@@ -16,8 +16,8 @@ type Key = (usize, Vec<usize>);
 /// Fits by their groups.
 pub(super) type Fits = HashMap<Key, Arc<GroupFit>>;
 
-/// Fits that are known. Each depends on its key and on what was known before this object was made, never on the order
-/// of questions, so that threads may share it.
+/// Fits that are known. Those of [`Costs::fit`] depend on their keys and on what was known before this object was made,
+/// never on the order of questions, so that threads may share it.
 pub(super) struct Costs<'a> {
     losses: &'a [TaskLoss<'a>],
     p: usize,
@@ -123,11 +123,17 @@ impl<'a> Costs<'a> {
 
     /// The fit of these tasks as group `g`.
     pub(super) fn fit(&self, g: usize, tasks: &[usize]) -> Result<Arc<GroupFit>, SolverError> {
-        self.fit_below(g, tasks, f64::INFINITY)?.ok_or(SolverError::NotFinite)
+        self.fit_below(g, tasks, f64::INFINITY, None)?.ok_or(SolverError::NotFinite)
     }
 
-    /// The same, unless the group provably costs `ceiling` or more.
-    fn fit_below(&self, g: usize, tasks: &[usize], ceiling: f64) -> Result<Option<Arc<GroupFit>>, SolverError> {
+    /// The same, unless the group provably costs `ceiling` or more; from given weights, one list a task of all tasks.
+    fn fit_below(
+        &self,
+        g: usize,
+        tasks: &[usize],
+        ceiling: f64,
+        from: Option<&[Vec<f64>]>,
+    ) -> Result<Option<Arc<GroupFit>>, SolverError> {
         let key = self.key(g, tasks);
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match lock().get(&key) {
@@ -136,9 +142,10 @@ impl<'a> Costs<'a> {
             _ => {}
         }
         let before = self.before.get(&key);
-        let start = |(i, &t): (usize, &usize)| match before {
-            Some(fit) => fit.of_task(i, self.p),
-            None => self.singles[t].of_task(0, self.p),
+        let start = |(i, &t): (usize, &usize)| match (from, before) {
+            (Some(weights), _) => weights[t].clone(),
+            (None, Some(fit)) => fit.of_task(i, self.p),
+            (None, None) => self.singles[t].of_task(0, self.p),
         };
         let losses: Vec<&TaskLoss<'_>> = tasks.iter().map(|&t| &self.losses[t]).collect();
         let start = tasks.iter().enumerate().map(start).collect();
@@ -165,13 +172,20 @@ impl<'a> Costs<'a> {
         Ok(self.fit(g, tasks)?.value() - self.mu * (tasks.len() * tasks.len()) as f64)
     }
 
-    /// The same, unless it is provably `ceiling` or more.
-    pub(super) fn below(&self, g: usize, tasks: &[usize], ceiling: f64) -> Result<Option<f64>, SolverError> {
+    /// The same, unless it is provably `ceiling` or more. The fit starts from weights of all tasks, one list each; who
+    /// asks has to do so in an order that does not depend on threads.
+    pub(super) fn below(
+        &self,
+        g: usize,
+        tasks: &[usize],
+        ceiling: f64,
+        from: &[Vec<f64>],
+    ) -> Result<Option<f64>, SolverError> {
         if tasks.is_empty() {
             return Ok(Some(0.0));
         }
         let together = self.mu * (tasks.len() * tasks.len()) as f64;
-        Ok(self.fit_below(g, tasks, ceiling + together)?.map(|fit| fit.value() - together))
+        Ok(self.fit_below(g, tasks, ceiling + together, Some(from))?.map(|fit| fit.value() - together))
     }
 
     /// What the fusion term charges before any task is with another.

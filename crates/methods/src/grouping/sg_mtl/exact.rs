@@ -79,7 +79,8 @@ pub(super) fn search(costs: &Costs<'_>, options: &Options<'_>) -> Result<Groupin
         let mut seen = HashSet::new();
         ends.retain(|end| seen.insert(end.groups.clone()));
         ends.truncate(if few { ends.len() } else { 1 });
-        ends = ends.into_par_iter().map(|end| polish(costs, end, few)).collect::<Result<_, _>>()?;
+        // In order: a fit starts from weights that depend on what was looked at before.
+        ends = ends.into_iter().map(|end| polish(costs, end, few)).collect::<Result<_, _>>()?;
         ends.sort_by(|a, b| a.value.total_cmp(&b.value));
     }
     ends.into_iter().next().ok_or(SolverError::NotFinite)
@@ -176,8 +177,11 @@ fn alternate(
 /// Moves single tasks to other groups, and swaps pairs where there are few, with the weights of both groups fitted
 /// anew, until nothing costs less. Where a fit's dual bound shows that it cannot, the fit ends there.
 fn polish(costs: &Costs<'_>, start: Grouping, swaps: bool) -> Result<Grouping, SolverError> {
-    let mut state = Polished { costs, members: members(&start.groups, costs.n_groups()), of: Vec::new(), start };
-    state.of = state.members.iter().enumerate().map(|(g, tasks)| costs.of_group(g, tasks)).collect::<Result<_, _>>()?;
+    let members = members(&start.groups, costs.n_groups());
+    let of = members.iter().enumerate().map(|(g, tasks)| costs.of_group(g, tasks)).collect::<Result<_, _>>()?;
+    let mut state =
+        Polished { costs, weights: vec![vec![0.0; costs.n_features()]; costs.n_tasks()], members, of, start };
+    (0..costs.n_groups()).try_for_each(|g| state.load(g))?;
     while state.moves()? || (swaps && state.swaps()?) {}
     Ok(state.start)
 }
@@ -187,44 +191,52 @@ struct Polished<'a> {
     members: Vec<Vec<usize>>,
     /// What the groups cost.
     of: Vec<f64>,
+    /// Weights of the tasks in these groups.
+    weights: Vec<Vec<f64>>,
     start: Grouping,
 }
 
 impl Polished<'_> {
+    /// Each task in turn to the group where that pays most.
     fn moves(&mut self) -> Result<bool, SolverError> {
         let mut moved = false;
         for t in 0..self.costs.n_tasks() {
             self.costs.context().check()?;
             let from = self.start.groups[t];
             let without = except(&self.members[from], t);
-            let left = self.costs.of_group(from, &without)?;
-            let mut best: Option<(f64, usize, Vec<usize>, f64)> = None;
-            let mut empty = false;
-            for to in (0..self.costs.n_groups()).filter(|&to| to != from) {
-                if self.members[to].is_empty() && self.costs.is_symmetric() {
-                    // One empty group is as good as another, and nothing is gained by a task that is alone already.
-                    if empty || without.is_empty() {
-                        continue;
-                    }
-                    empty = true;
-                }
+            let Some(left) = self.below(from, &without, f64::INFINITY)? else { continue };
+            let enough = self.enough();
+            let tried: Vec<Option<(f64, usize, f64)>> = self
+                .targets(from)
+                .into_par_iter()
+                .map(|to| {
+                    let now = self.of[from] + self.of[to];
+                    let cost = self.below(to, &with(&self.members[to], t), now - left + enough)?;
+                    Ok(cost.map(|cost| (left + cost - now, to, cost)))
+                })
+                .collect::<Result<_, SolverError>>()?;
+            let best = tried.into_iter().flatten().min_by(|a, b| a.0.total_cmp(&b.0));
+            if let Some((change, to, cost)) = best
+                && change < enough
+            {
                 let with = with(&self.members[to], t);
-                let now = self.of[from] + self.of[to];
-                let least = best.as_ref().map_or(-BETTER * self.start.value.abs(), |(change, ..)| *change);
-                let Some(cost) = self.costs.below(to, &with, least + now - left)? else { continue };
-                let change = left + cost - now;
-                if change < least {
-                    best = Some((change, to, with, cost));
-                }
-            }
-            if let Some((change, to, with, cost)) = best {
-                self.put(&[(t, to)], change, [(from, without, left), (to, with, cost)]);
+                self.put(&[(t, to)], change, [(from, without, left), (to, with, cost)])?;
                 moved = true;
             }
         }
         Ok(moved)
     }
 
+    /// Groups that a task of this group might go to. One empty group is as good as another, and nothing is gained there
+    /// by a task that is alone already.
+    fn targets(&self, from: usize) -> Vec<usize> {
+        let empty = |g: usize| self.members[g].is_empty() && self.costs.is_symmetric();
+        let first = (0..self.members.len()).find(|&g| empty(g));
+        let alone = self.members[from].len() == 1;
+        (0..self.members.len()).filter(|&g| g != from && (!empty(g) || (!alone && first == Some(g)))).collect()
+    }
+
+    /// The first pair of tasks of different groups for which changing places pays.
     fn swaps(&mut self) -> Result<bool, SolverError> {
         let m = self.costs.n_tasks();
         for s in 0..m {
@@ -236,14 +248,14 @@ impl Polished<'_> {
                 self.costs.context().check()?;
                 let first = with(&except(&self.members[g], s), t);
                 let second = with(&except(&self.members[h], t), s);
-                let ceiling = self.of[g] + self.of[h] - BETTER * self.start.value.abs();
+                let ceiling = self.of[g] + self.of[h] + self.enough();
                 // The other group cannot cost less than what the fusion term grants it.
                 let granted = self.costs.mu() * (second.len() * second.len()) as f64;
-                let Some(one) = self.costs.below(g, &first, ceiling + granted)? else { continue };
-                let Some(other) = self.costs.below(h, &second, ceiling - one)? else { continue };
+                let Some(one) = self.below(g, &first, ceiling + granted)? else { continue };
+                let Some(other) = self.below(h, &second, ceiling - one)? else { continue };
                 let change = one + other - self.of[g] - self.of[h];
-                if change < -BETTER * self.start.value.abs() {
-                    self.put(&[(s, h), (t, g)], change, [(g, first, one), (h, second, other)]);
+                if change < self.enough() {
+                    self.put(&[(s, h), (t, g)], change, [(g, first, one), (h, second, other)])?;
                     return Ok(true);
                 }
             }
@@ -251,14 +263,41 @@ impl Polished<'_> {
         Ok(false)
     }
 
-    fn put(&mut self, moves: &[(usize, usize)], change: f64, groups: [(usize, Vec<usize>, f64); 2]) {
+    /// A change that counts as an improvement.
+    fn enough(&self) -> f64 {
+        -BETTER * self.start.value.abs()
+    }
+
+    fn below(&self, g: usize, tasks: &[usize], ceiling: f64) -> Result<Option<f64>, SolverError> {
+        self.costs.below(g, tasks, ceiling, &self.weights)
+    }
+
+    fn put(
+        &mut self,
+        moves: &[(usize, usize)],
+        change: f64,
+        groups: [(usize, Vec<usize>, f64); 2],
+    ) -> Result<(), SolverError> {
         moves.iter().for_each(|&(t, g)| self.start.groups[t] = g);
         for (g, tasks, cost) in groups {
             self.members[g] = tasks;
             self.of[g] = cost;
+            self.load(g)?;
         }
         self.start.value += change;
         self.start.trace.push(self.start.value);
+        Ok(())
+    }
+
+    /// The weights of a group's tasks.
+    fn load(&mut self, g: usize) -> Result<(), SolverError> {
+        if !self.members[g].is_empty() {
+            let fit = self.costs.fit(g, &self.members[g])?;
+            for (i, &t) in self.members[g].iter().enumerate() {
+                self.weights[t] = fit.of_task(i, self.costs.n_features());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -154,8 +154,8 @@ fn sweep(tasks: &mut [TaskLasso<'_>], members: &[usize], lambda: f64, p: usize) 
     let zero = ZERO * squares.iter().fold(0.0_f64, |max, s| max.max(*s));
     let mut norms: Vec<f64> = squares.iter().map(|s| s.sqrt()).collect();
     let mut sum: f64 = norms.iter().sum();
-    for j in 0..p {
-        let others = (sum - norms[j]).max(0.0);
+    for (j, norm) in norms.iter_mut().enumerate() {
+        let others = (sum - *norm).max(0.0);
         for &t in members {
             let rest: f64 = members.iter().filter(|s| **s != t).map(|&s| tasks[s].w[j].powi(2)).sum();
             let rest = if rest <= zero { 0.0 } else { rest };
@@ -163,8 +163,8 @@ fn sweep(tasks: &mut [TaskLasso<'_>], members: &[usize], lambda: f64, p: usize) 
             let b = tasks[t].slack(j) + a * w;
             tasks[t].set(j, weight(a + 2.0 * lambda, 2.0 * lambda * others, rest, b));
         }
-        norms[j] = square(tasks, j).sqrt();
-        sum = others + norms[j];
+        *norm = square(tasks, j).sqrt();
+        sum = others + *norm;
     }
 }
 

@@ -29,12 +29,19 @@ pub(super) struct Rows {
     slack: Vec<Vec<f64>>,
     norms: Vec<f64>,
     sum: f64,
+    /// Diagonals of the `G_t`, one list a row.
+    diagonals: Vec<Vec<f64>>,
+    /// A row's `beta`.
+    beta: Vec<f64>,
 }
 
 impl Rows {
     pub(super) fn new(lambda: f64, tasks: Vec<Quadratic>, weights: Vec<Vec<f64>>) -> Self {
         let k = weights.first().map_or(0, Vec::len);
-        let mut rows = Self { lambda, tasks, weights, slack: Vec::new(), norms: vec![0.0; k], sum: 0.0 };
+        let diagonals = (0..k).map(|j| tasks.iter().map(|task| task.gram[[j, j]]).collect()).collect();
+        let beta = vec![0.0; tasks.len()];
+        let (norms, slack) = (vec![0.0; k], Vec::new());
+        let mut rows = Self { lambda, tasks, weights, slack, norms, sum: 0.0, diagonals, beta };
         rows.refresh();
         rows
     }
@@ -59,16 +66,15 @@ impl Rows {
 
     /// How far the objective can be above its least.
     fn gap(&self) -> f64 {
-        let (mut largest, mut pairing) = (0.0_f64, 0.0);
-        for j in 0..self.norms.len() {
-            let (mut square, mut product) = (0.0, 0.0);
-            for (slack, w) in self.slack.iter().zip(&self.weights) {
-                square += slack[j] * slack[j];
-                product += slack[j] * w[j];
+        let mut squares = vec![0.0; self.norms.len()];
+        let mut pairing = 0.0;
+        for (slack, w) in self.slack.iter().zip(&self.weights) {
+            for ((square, slack), w) in squares.iter_mut().zip(slack).zip(w) {
+                *square += slack * slack;
+                pairing += slack * w;
             }
-            largest = largest.max(square);
-            pairing += product;
         }
+        let largest = squares.iter().fold(0.0_f64, |max, square| max.max(*square));
         self.lambda * self.sum * self.sum + largest / (4.0 * self.lambda) - pairing
     }
 
@@ -103,10 +109,10 @@ impl Rows {
         let others = (self.sum - self.norms[j]).max(0.0);
         let threshold = 2.0 * self.lambda * others;
         let (mut square, mut least, mut most) = (0.0, f64::INFINITY, 0.0_f64);
-        for ((task, w), slack) in self.tasks.iter().zip(&self.weights).zip(&self.slack) {
-            let a = task.gram[[j, j]];
-            let beta = slack[j] + a * w[j];
-            square += beta * beta;
+        let each = self.weights.iter().zip(&self.slack).zip(&self.diagonals[j]).zip(&mut self.beta);
+        for (((w, slack), &a), beta) in each {
+            *beta = slack[j] + a * w[j];
+            square += *beta * *beta;
             least = least.min(a);
             most = most.max(a);
         }
@@ -120,13 +126,9 @@ impl Rows {
         if norm == 0.0 && self.norms[j] == 0.0 {
             return;
         }
-        for ((task, w), slack) in self.tasks.iter().zip(&mut self.weights).zip(&mut self.slack) {
-            let a = task.gram[[j, j]];
-            let next = if norm > 0.0 {
-                (slack[j] + a * w[j]) * norm / ((a + 2.0 * self.lambda) * norm + threshold)
-            } else {
-                0.0
-            };
+        let each = self.tasks.iter().zip(&mut self.weights).zip(&mut self.slack);
+        for (((task, w), slack), (a, beta)) in each.zip(self.diagonals[j].iter().zip(&self.beta)) {
+            let next = if norm > 0.0 { beta * norm / ((a + 2.0 * self.lambda) * norm + threshold) } else { 0.0 };
             let change = next - w[j];
             w[j] = next;
             if change != 0.0
@@ -145,11 +147,10 @@ impl Rows {
         let mut norm = if self.norms[j] > low && self.norms[j] < high { self.norms[j] } else { low };
         for _ in 0..ROW_STEPS {
             let (mut h, mut slope) = (0.0, 0.0);
-            for ((task, w), slack) in self.tasks.iter().zip(&self.weights).zip(&self.slack) {
-                let a = task.gram[[j, j]];
+            for (a, beta) in self.diagonals[j].iter().zip(&self.beta) {
                 let curvature = a + 2.0 * self.lambda;
                 let below = curvature * norm + threshold;
-                let ratio = (slack[j] + a * w[j]) / below;
+                let ratio = beta / below;
                 h += ratio * ratio;
                 slope -= 2.0 * ratio * ratio * curvature / below;
             }
