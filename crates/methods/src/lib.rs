@@ -6,6 +6,7 @@
 
 pub mod datafit;
 pub mod gengl;
+pub mod grouping;
 pub mod linalg;
 pub mod linear;
 pub mod method;

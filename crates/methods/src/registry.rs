@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::grouping::sg_mtl;
 use crate::linear::{
     Decomposition, GenGlMethod, StrengthMax, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl,
     rmtl, srml, srmtl, ssml, ssmtl_m, trace_norm,
@@ -30,6 +31,8 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<ssml::Ssml>(),
         plain::<multi_level_lasso::MultiLevelLasso>(),
         plain::<mtw::Mtw>(),
+        plain::<sg_mtl::SgMtl>(),
+        plain::<sg_mtl::FusionSgMtl>(),
     ]
 });
 

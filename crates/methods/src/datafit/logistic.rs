@@ -7,7 +7,7 @@ use mtl_core::{Moments, MultiTask, Task};
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 
 use super::{LossScale, Statistics};
-use crate::linalg::NotFinite;
+use crate::linalg::{NotFinite, axpy};
 use crate::method::FitError;
 
 /// Least curvature of a row in a quadratic model, so that rows far on their own side do not make it degenerate.
@@ -15,6 +15,9 @@ const FLAT: f64 = 1e-9;
 
 /// Largest distance of an intercept from where every row is on one side: `exp(-40)` is nothing beside 1.
 const SATURATED: f64 = 40.0;
+
+/// Weights of which fewer than one in so many are not zero are multiplied one by one.
+const SPARSE: usize = 4;
 
 /// Newton steps, or bisections where those leave the bracket, towards an intercept; some 5 are used.
 const INTERCEPT_STEPS: usize = 100;
@@ -114,7 +117,7 @@ impl<'a> Logistic<'a> {
         };
         for tasks in &self.groups {
             let x = &*self.data.tasks[tasks[0]].x;
-            let mut slopes = x.dot(&w.select(Axis(1), tasks));
+            let mut slopes = predictors(x, w, tasks);
             for (mut column, &t) in slopes.columns_mut().into_iter().zip(tasks) {
                 let (y, c) = (&self.data.tasks[t].y, self.factors[t]);
                 let (b, predictor) = self.with_intercept(t, column.to_owned());
@@ -127,7 +130,7 @@ impl<'a> Logistic<'a> {
                 point.value += c * loss;
                 point.predictors[t] = predictor;
             }
-            let gradients = x.t().dot(&slopes);
+            let gradients = correlations(x, &slopes);
             for (column, &t) in gradients.columns().into_iter().zip(tasks) {
                 point.gradient.column_mut(t).assign(&column);
             }
@@ -140,7 +143,7 @@ impl<'a> Logistic<'a> {
         self.groups
             .iter()
             .map(|tasks| {
-                let predictors = self.data.tasks[tasks[0]].x.dot(&w.select(Axis(1), tasks));
+                let predictors = predictors(&self.data.tasks[tasks[0]].x, w, tasks);
                 let each = predictors.columns().into_iter().zip(tasks);
                 each.map(|(column, &t)| self.loss_of(t, &self.with_intercept(t, column.to_owned()).1)).sum::<f64>()
             })
@@ -172,12 +175,18 @@ impl<'a> Logistic<'a> {
     /// where `s` is the probability of the wrong label and `d = s (1 - s)` (iteratively reweighted least squares). It
     /// has the gradient and, up to a floor on `d`, the Hessian of the logistic loss, and differs by a constant.
     pub fn local(&self, point: &LogisticPoint) -> Statistics {
-        let mut moments = Moments {
-            n: vec![1; self.n_tasks()],
-            gram: Vec::with_capacity(self.n_tasks()),
-            xty: Array2::zeros(point.gradient.raw_dim()),
-            yty: Array1::zeros(self.n_tasks()),
-        };
+        Statistics::new(self.expansion(point, None))
+    }
+
+    /// The same as a function of the weights of some features, for a point at which all others are zero.
+    pub fn local_among(&self, point: &LogisticPoint, features: &[usize]) -> Moments {
+        self.expansion(point, Some(features))
+    }
+
+    fn expansion(&self, point: &LogisticPoint, features: Option<&[usize]>) -> Moments {
+        let mut gram = Vec::with_capacity(self.n_tasks());
+        let mut correlations = Vec::with_capacity(self.n_tasks());
+        let mut yty = Array1::zeros(self.n_tasks());
         for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
             let c = self.factors[t];
             let curvature = floored_curvature(f);
@@ -188,13 +197,18 @@ impl<'a> Logistic<'a> {
                 let mean = response.dot(&weights) / weights.sum();
                 response -= mean;
             }
-            let root = self.weighted(x, &weights);
+            let root = match features {
+                Some(features) => self.weighted(&x.select(Axis(1), features), &weights),
+                None => self.weighted(x, &weights),
+            };
             let response = response * weights.mapv(f64::sqrt);
-            moments.xty.column_mut(t).assign(&root.t().dot(&response));
-            moments.yty[t] = response.dot(&response);
-            moments.gram.push(Arc::new(Gram::of(&root)));
+            correlations.push(root.t().dot(&response));
+            yty[t] = response.dot(&response);
+            gram.push(Arc::new(Gram::of(&root)));
         }
-        Statistics::new(moments)
+        let p = correlations.first().map_or(0, Array1::len);
+        let xty = Array2::from_shape_fn((p, self.n_tasks()), |(j, t)| correlations[t][j]);
+        Moments { n: vec![1; self.n_tasks()], gram, xty, yty }
     }
 
     /// What the duality gap has of this loss at the dual point that belongs to `scale` times the gradient, `scale <=
@@ -311,6 +325,35 @@ impl<'a> Logistic<'a> {
         predictor += b;
         (b, predictor)
     }
+}
+
+/// `X w_t` for some tasks. For a single one a product of matrices would spend its time on preparations.
+fn predictors(x: &Array2<f64>, w: &Array2<f64>, tasks: &[usize]) -> Array2<f64> {
+    let &[t] = tasks else { return x.dot(&w.select(Axis(1), tasks)) };
+    let w = w.column(t).to_vec();
+    let active: Vec<usize> = (0..w.len()).filter(|&j| w[j] != 0.0).collect();
+    let sparse = SPARSE * active.len() < w.len();
+    let of_row = |row: ArrayView1<'_, f64>| match row.as_slice() {
+        Some(row) if sparse => active.iter().map(|&j| row[j] * w[j]).sum(),
+        _ => row.dot(&ArrayView1::from(&w)),
+    };
+    x.rows().into_iter().map(of_row).collect::<Array1<f64>>().insert_axis(Axis(1))
+}
+
+/// `X'v`, one column each.
+fn correlations(x: &Array2<f64>, v: &Array2<f64>) -> Array2<f64> {
+    if v.ncols() > 1 {
+        return x.t().dot(v);
+    }
+    let mut out = vec![0.0; x.ncols()];
+    for (row, v) in x.rows().into_iter().zip(v) {
+        if let Some(row) = row.as_slice() {
+            axpy(*v, row, &mut out);
+        } else {
+            out.iter_mut().zip(row).for_each(|(o, x)| *o += v * x);
+        }
+    }
+    Array1::from(out).insert_axis(Axis(1))
 }
 
 /// `log(1 + exp(v))`.

@@ -6,12 +6,14 @@ mod coupling;
 mod pairs;
 pub mod row;
 mod singular;
+mod squared;
 
 pub use chain::{Chain, ChainProx};
 pub use component::{Component, Seminorm};
 pub use coupling::{Coupling, Quadratic};
 pub use pairs::{ColumnPairs, n_pairs};
 pub use singular::{SparedDirections, spectral_norm};
+pub use squared::SquaredRows;
 
 use ndarray::Array2;
 
