@@ -1,5 +1,6 @@
 //! Measures of prediction and of recovered structure, by the names used in tables.
 
+use std::collections::BTreeMap;
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
@@ -44,6 +45,15 @@ pub enum Metric {
     /// Area under the ROC curve of the predicted labels, which is the mean of sensitivity and specificity; one class
     /// alone gives 0.5, as for [`Metric::Auc`].
     AucHard,
+    /// `1 - ||y - yhat||^2 / ||y - mean(y)||^2` with the mean of the targets judged; not the square of a correlation.
+    /// Below zero for predictions worse than that mean; undefined for constant targets.
+    R2,
+    /// Area under the precision-recall curve as average precision: the mean, over the positives, of the precision at the
+    /// threshold that finds them; tied scores share one threshold. Undefined without positives.
+    AucPr,
+    /// Area under the precision-recall curve by trapezoids between its thresholds, with the first one's precision at
+    /// recall 0: what MATLAB programs compute. Higher than [`Metric::AucPr`] where there are few thresholds.
+    AucPrTrapezoid,
     /// `||What - W||_F / ||W||_F`.
     RelativeError,
     /// Share of weights with the sign of the true ones; zero has a sign of its own.
@@ -60,6 +70,12 @@ pub enum Metric {
     Silhouette,
     /// Share of the true outlier tasks among the equally many tasks with most weight off the shared rows.
     OutlierRecall,
+    /// Adjusted Rand index of the groups that a method learned against the true ones.
+    GroupAri,
+    /// Number of groups that a method learned and that have a task. No direction is better.
+    ActiveGroups,
+    /// Share of the tasks that the largest learned group has. No direction is better.
+    LargestGroup,
 }
 
 /// What a metric needs and how it is computed.
@@ -70,6 +86,8 @@ enum Kind {
     Pooled(fn(f64, f64) -> f64),
     /// From estimated weights.
     Recovery(fn(&Array2<f64>, &Truth) -> Option<f64>),
+    /// From learned groups, one label a task, and the truth where it is known.
+    Groups(fn(&[usize], Option<&Truth>) -> Option<f64>),
 }
 
 /// Counts changes of what any metric measures. Part of the identity of stored results.
@@ -77,7 +95,7 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 26] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -90,6 +108,9 @@ impl Metric {
         Self::Accuracy,
         Self::Auc,
         Self::AucHard,
+        Self::R2,
+        Self::AucPr,
+        Self::AucPrTrapezoid,
         Self::RelativeError,
         Self::SignAccuracy,
         Self::SupportF1,
@@ -98,6 +119,9 @@ impl Metric {
         Self::ClusterAri,
         Self::Silhouette,
         Self::OutlierRecall,
+        Self::GroupAri,
+        Self::ActiveGroups,
+        Self::LargestGroup,
     ];
 
     /// Name in files, tables and on the command line.
@@ -115,6 +139,9 @@ impl Metric {
             Self::Accuracy => "accuracy",
             Self::Auc => "AUC",
             Self::AucHard => "AUC-hard",
+            Self::R2 => "R2",
+            Self::AucPr => "AUC-PR",
+            Self::AucPrTrapezoid => "AUC-PR-trapezoid",
             Self::RelativeError => "relative-error",
             Self::SignAccuracy => "sign-accuracy",
             Self::SupportF1 => "support-F1",
@@ -123,6 +150,9 @@ impl Metric {
             Self::ClusterAri => "cluster-ARI",
             Self::Silhouette => "silhouette",
             Self::OutlierRecall => "outlier-recall",
+            Self::GroupAri => "group-ARI",
+            Self::ActiveGroups => "active-groups",
+            Self::LargestGroup => "largest-group",
         }
     }
 
@@ -131,7 +161,9 @@ impl Metric {
         match self {
             Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::Msle => false,
             Self::MaePooled | Self::MsePooled | Self::MslePooled | Self::RelativeError => false,
-            Self::Ev | Self::Accuracy | Self::Auc | Self::AucHard => true,
+            Self::ActiveGroups | Self::LargestGroup => false,
+            Self::Ev | Self::R2 | Self::Accuracy | Self::Auc | Self::AucHard => true,
+            Self::AucPr | Self::AucPrTrapezoid | Self::GroupAri => true,
             Self::SignAccuracy | Self::SupportF1 | Self::RowRecall => true,
             Self::ClusterPurity | Self::ClusterAri | Self::Silhouette | Self::OutlierRecall => true,
         }
@@ -146,16 +178,17 @@ impl Metric {
                 Self::Mae,
                 Self::Mse,
                 Self::Ev,
+                Self::R2,
                 Self::Msle,
                 Self::MaePooled,
                 Self::MsePooled,
                 Self::MslePooled,
             ],
-            Target::Binary => vec![Self::Accuracy, Self::Auc, Self::AucHard],
+            Target::Binary => vec![Self::Accuracy, Self::Auc, Self::AucHard, Self::AucPr, Self::AucPrTrapezoid],
         }
     }
 
-    /// The metrics that compare weights with the truth.
+    /// The metrics of a model's structure: of its weights against the truth, and of the groups it learned.
     pub fn of_recovery() -> Vec<Self> {
         Self::ALL.into_iter().filter(|m| !m.is_prediction()).collect()
     }
@@ -194,6 +227,18 @@ impl Metric {
             }
             Self::Silhouette => Kind::Recovery(recovery::silhouette),
             Self::OutlierRecall => Kind::Recovery(recovery::outlier_recall),
+            Self::R2 => Kind::Prediction(|y, f| 1.0 - squares(&(y - f)) / (variance(y) * y.len() as f64)),
+            Self::AucPr => Kind::Prediction(|y, f| precision_recall(y, f, |_, found| found)),
+            Self::AucPrTrapezoid => Kind::Prediction(|y, f| precision_recall(y, f, f64::midpoint)),
+            Self::GroupAri => Kind::Groups(|groups, truth| {
+                let truth = truth.filter(|t| t.groups.iter().any(|g| *g != t.groups[0]))?;
+                Some(recovery::adjusted_rand(groups, &truth.groups))
+            }),
+            Self::ActiveGroups => Kind::Groups(|groups, _| Some(sizes(groups).len() as f64)),
+            Self::LargestGroup => Kind::Groups(|groups, _| {
+                let largest = *sizes(groups).values().max()?;
+                Some(largest as f64 / groups.len() as f64)
+            }),
         }
     }
 
@@ -203,7 +248,7 @@ impl Metric {
         match self.kind() {
             Kind::Prediction(_) if self == Self::Msle && y.iter().any(|&y| y <= -1.0) => None,
             Kind::Prediction(f) => Some(f(y, predicted)),
-            Kind::Pooled(_) | Kind::Recovery(_) => None,
+            Kind::Pooled(_) | Kind::Recovery(_) | Kind::Groups(_) => None,
         }
     }
 
@@ -228,8 +273,17 @@ impl Metric {
     /// structure.
     pub fn of_weights(self, weights: &Array2<f64>, truth: &Truth) -> Option<f64> {
         match self.kind() {
-            Kind::Prediction(_) | Kind::Pooled(_) => None,
             Kind::Recovery(f) => f(weights, truth),
+            Kind::Prediction(_) | Kind::Pooled(_) | Kind::Groups(_) => None,
+        }
+    }
+
+    /// The metric of learned groups, one label a task; `None` for any other metric, and for one that needs true groups
+    /// where there are none or only one.
+    pub fn of_groups(self, groups: &[usize], truth: Option<&Truth>) -> Option<f64> {
+        match self.kind() {
+            Kind::Groups(f) => f(groups, truth),
+            Kind::Prediction(_) | Kind::Pooled(_) | Kind::Recovery(_) => None,
         }
     }
 }
@@ -275,6 +329,33 @@ fn auc(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
         below += down;
     }
     if positives == 0.0 || negatives == 0.0 { 0.5 } else { wins / (positives * negatives) }
+}
+
+/// Number of tasks of every group that has one.
+fn sizes(groups: &[usize]) -> BTreeMap<usize, usize> {
+    let mut sizes = BTreeMap::new();
+    for group in groups {
+        *sizes.entry(*group).or_default() += 1;
+    }
+    sizes
+}
+
+/// Sum over the thresholds, from the highest score down, of the recall gained times a height made of the precision before
+/// and at the threshold.
+fn precision_recall(y: &Array1<f64>, scores: &Array1<f64>, height: fn(f64, f64) -> f64) -> f64 {
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let positives = y.iter().filter(|y| **y > 0.0).count() as f64;
+    let (mut above, mut found, mut before, mut area) = (0.0, 0.0, None, 0.0);
+    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
+        let gained = tied.iter().filter(|&&i| y[i] > 0.0).count() as f64;
+        above += tied.len() as f64;
+        found += gained;
+        let precision = found / above;
+        area += gained / positives * height(before.unwrap_or(precision), precision);
+        before = Some(precision);
+    }
+    if positives == 0.0 { f64::NAN } else { area }
 }
 
 fn variance(v: &Array1<f64>) -> f64 {
@@ -415,6 +496,48 @@ mod tests {
         assert!((Metric::AucHard.of_task(&y, &scores).unwrap() - expected).abs() < 1e-15);
         assert_eq!(Metric::AucHard.of_task(&array![1.0, 1.0], &array![1.0, -1.0]), Some(0.5));
         assert!(Metric::AucHard.higher_is_better());
+    }
+
+    #[test]
+    fn areas_under_precision_and_recall() {
+        let y = array![1.0, -1.0, 1.0, -1.0, 1.0];
+        let scores = array![0.9, 0.8, 0.7, 0.7, 0.1];
+        // Thresholds 0.9, 0.8, 0.7 (a tie), 0.1: precision 1, 1/2, 2/4, 3/5; recall gained 1/3, 0, 1/3, 1/3.
+        let expected = (1.0 + 0.5 + 0.6) / 3.0;
+        assert!((Metric::AucPr.of_task(&y, &scores).unwrap() - expected).abs() < 1e-15);
+        let expected = (1.0 + 0.5 + f64::midpoint(0.5, 0.6)) / 3.0;
+        assert!((Metric::AucPrTrapezoid.of_task(&y, &scores).unwrap() - expected).abs() < 1e-15);
+        for metric in [Metric::AucPr, Metric::AucPrTrapezoid] {
+            assert_eq!(metric.of_task(&y, &y), Some(1.0), "perfect scores");
+            assert!((metric.of_task(&y, &Array1::zeros(5)).unwrap() - 0.6).abs() < 1e-15, "the share of positives");
+            assert!(metric.of_task(&array![-1.0, -1.0], &array![0.0, 1.0]).unwrap().is_nan(), "no positives");
+        }
+    }
+
+    #[test]
+    fn r2_against_the_mean_of_the_targets_judged() {
+        let y = array![1.0, 2.0, 6.0];
+        let r2 = |f: &Array1<f64>| Metric::R2.of_task(&y, f).unwrap();
+        assert_eq!((r2(&Array1::from_elem(3, 3.0)), r2(&y)), (0.0, 1.0));
+        assert!((r2(&array![2.0, 2.0, 4.0]) - (1.0 - 5.0 / 14.0)).abs() < 1e-15);
+        assert!(!Metric::R2.of_task(&array![2.0, 2.0], &array![2.0, 2.0]).unwrap().is_finite());
+    }
+
+    #[test]
+    fn groups_are_judged_with_and_without_truth() {
+        let truth = |groups: &[usize]| Truth {
+            weights: Array2::zeros((1, groups.len())),
+            shared_rows: Vec::new(),
+            groups: groups.to_vec(),
+            outliers: Vec::new(),
+            support: None,
+        };
+        let found = [2, 2, 0, 0, 0];
+        let of = |m: Metric, t: Option<&Truth>| m.of_groups(&found, t);
+        assert_eq!(of(Metric::GroupAri, Some(&truth(&[0, 0, 1, 1, 1]))), Some(1.0));
+        assert_eq!((of(Metric::GroupAri, Some(&truth(&[0; 5]))), of(Metric::GroupAri, None)), (None, None));
+        assert_eq!((of(Metric::ActiveGroups, None), of(Metric::LargestGroup, None)), (Some(2.0), Some(0.6)));
+        assert_eq!(of(Metric::SupportF1, Some(&truth(&[0, 0, 1, 1, 1]))), None);
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub enum Shows {
     /// Penalties as the methods' code declares them.
     Declarations(Vec<(MethodUse, ParamSet)>),
     /// Strengths of a method's terms over its components.
-    Strengths(MethodUse, Vec<ParamSet>),
+    Strengths(Box<MethodUse>, Vec<ParamSet>),
     /// Sizes of data sets.
     Sizes(Vec<DataUse>),
 }
@@ -103,7 +103,7 @@ impl Description {
             ShowFile::Strengths(listed) => {
                 let method = declared(method(&listed.method)?, source)?;
                 let panels = listed.panels.iter().map(|given| point(&method, given)).collect::<Result<_, _>>()?;
-                Shows::Strengths(method, panels)
+                Shows::Strengths(Box::new(method), panels)
             }
             ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), source, catalog)?),
         };

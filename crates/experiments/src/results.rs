@@ -8,7 +8,7 @@ use mtl_methods::{ParamSet, ParamValue};
 use serde::Deserialize;
 
 use crate::cell::CellId;
-use crate::paper::{DataUse, Study};
+use crate::paper::{DataUse, MethodUse, Study};
 use crate::plan::{Next, Resolved, units};
 use crate::store::{PointResult, Record, Store};
 use crate::study::Score;
@@ -395,7 +395,8 @@ impl Results {
 
     /// The values of a hyperparameter that a method was scored with, or of an option of a family of data sets, each once.
     pub fn values_of(&self, dataset: &str, method: &str, parameter: &str) -> Vec<ParamValue> {
-        let points = self.scores.iter().filter(|((_, m), _)| m == method).flat_map(|(_, s)| s.scored());
+        let meant: Vec<&str> = self.study.methods.iter().filter(|m| m.is(method)).map(|m| m.label.as_str()).collect();
+        let points = self.scores.iter().filter(|((_, m), _)| meant.contains(&m.as_str())).flat_map(|(_, s)| s.scored());
         let tuned = points.filter_map(|point| point.params.get(parameter).cloned());
         let members = self.study.data.iter().filter(|d| d.is(dataset));
         let mut values: Vec<ParamValue> = Vec::new();
@@ -460,9 +461,20 @@ impl Results {
         let DataUse { label, at, .. } = &self.study.data[index];
         let params =
             &params.iter().filter(|(n, _)| !at.contains_key(*n)).map(|(n, v)| (n.clone(), v.clone())).collect();
-        if !self.study.methods.iter().any(|m| m.label == method) {
-            return Err(Missing::Method { study: study(), method: method_name() });
-        }
+        let named: Vec<&MethodUse> = self.study.methods.iter().filter(|m| m.is(method)).collect();
+        let meant: Vec<&str> = named.iter().filter(|m| m.is_at(params)).map(|m| m.label.as_str()).collect();
+        let method = match (named.is_empty(), meant.as_slice()) {
+            (true, _) => return Err(Missing::Method { study: study(), method: method_name() }),
+            (_, [method]) => *method,
+            (_, []) => {
+                let (method, dataset, point) = (method_name(), dataset_name(), in_words(params));
+                return Err(Missing::NotHeld { method, dataset, point });
+            }
+            (_, more) => {
+                let (method, dataset, point) = (method_name(), dataset_name(), in_words(params));
+                return Err(Missing::Ambiguous { method, dataset, point, points: more.len() });
+            }
+        };
         if let Some(Resolved { variant: None, missing, .. }) = self.resolved.get(index) {
             let why = missing.last().map_or_else(|| "it was not looked for".into(), |(_, reason)| reason.clone());
             return Err(Missing::Unavailable { dataset: dataset_name(), why });

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mtl_core::{Metric, MultiTask, split::Part};
+use mtl_core::{Metric, MultiTask, Truth, split::Part};
 use mtl_data::Library;
 use mtl_methods::solver::SolverError;
-use mtl_methods::{Context, FitError, Fitted, Model, ParamSet};
+use mtl_methods::{Context, FitError, Fitted, Model, ParamSet, TASK_GROUP};
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
@@ -157,28 +157,21 @@ impl Runner<'_> {
             let mut convergence = fitted.convergence;
             // JSON has no infinity; an uncertified fit is as bad as the largest number.
             convergence.residual = convergence.residual.min(f64::MAX);
-            let truth = test.truth.as_ref().filter(|_| !tune);
-            let recovery = truth.zip(model.weights()).map(|(truth, weights)| {
-                let measure = |m: Metric| Some((m, m.of_weights(weights, truth)?));
-                Metric::of_recovery().into_iter().filter_map(measure).collect()
-            });
+            let last = |(name, values): (&String, &Vec<f64>)| Some((name.clone(), *values.last()?));
             let mut point = PointResult {
                 params: params.clone(),
                 objective: fitted.objective,
                 convergence,
                 metrics,
-                recovery: recovery.unwrap_or_default(),
-                memberships: BTreeMap::new(),
-                last: BTreeMap::new(),
+                recovery: if tune { BTreeMap::new() } else { structure(fitted, &model, test.truth.as_deref()) },
+                memberships: if score { fitted.memberships.clone() } else { BTreeMap::new() },
+                last: if score { fitted.traces.iter().filter_map(last).collect() } else { BTreeMap::new() },
                 artifacts: BTreeMap::new(),
             };
             if !point.is_finite() {
-                return Ok(Outcome::Failed("the objective or a measure of recovery is not a finite number".into()));
+                return Ok(Outcome::Failed("the objective or a measure of structure is not a finite number".into()));
             }
             if score {
-                point.memberships.clone_from(&fitted.memberships);
-                let last = fitted.traces.iter().filter_map(|(name, values)| Some((name.clone(), *values.last()?)));
-                point.last = last.collect();
                 point.artifacts = self.keep(fitted, &model, test)?;
             }
             points.push(point);
@@ -194,6 +187,7 @@ impl Runner<'_> {
         let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
         arrays.extend(model.weights().map(|w| ("weights".to_owned(), w)));
         arrays.extend(test.truth.as_ref().map(|truth| ("true-weights".to_owned(), &truth.weights)));
+        arrays.extend(fitted.shares.as_ref().map(|shares| ("shares".to_owned(), shares)));
         let column = |values: &[f64]| Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap_or_default();
         let series = fitted.traces.iter().map(|(name, values)| (format!("trace-{name}"), column(values)));
         // Series are for figures of iterations, to which the objective belongs where there are any.
@@ -209,6 +203,16 @@ impl Runner<'_> {
             .map(|(name, array)| Ok((name, self.store.keep(array.view())?)))
             .collect()
     }
+}
+
+/// Every measure of a fit's structure: of its weights where the true ones are known, and of the groups it learned.
+fn structure(fitted: &Fitted, model: &Model, truth: Option<&Truth>) -> BTreeMap<Metric, f64> {
+    let groups = fitted.memberships.get(TASK_GROUP);
+    let measure = |m: Metric| {
+        let of_weights = || m.of_weights(model.weights()?, truth?);
+        Some((m, of_weights().or_else(|| m.of_groups(groups?, truth))?))
+    };
+    Metric::of_recovery().into_iter().filter_map(measure).collect()
 }
 
 /// Every measure of prediction that the targets allow: one value a task, or one in all for a pooled one. A measure that a

@@ -15,6 +15,6 @@ pub mod penalty;
 pub mod registry;
 pub mod solver;
 
-pub use method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
+pub use method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem, TASK_GROUP};
 pub use params::{ParamError, ParamSet, ParamSpec, ParamValue};
 pub use registry::{Entry, method, methods};

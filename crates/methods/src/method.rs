@@ -122,6 +122,9 @@ impl Model {
     }
 }
 
+/// Name of the membership that says which group each task is in.
+pub const TASK_GROUP: &str = "task_group";
+
 /// A fitted method.
 #[derive(Debug, Clone)]
 pub struct Fitted {

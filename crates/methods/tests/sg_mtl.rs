@@ -26,7 +26,7 @@ fn no_intercept() -> (&'static str, ParamValue) {
 }
 
 fn groups(fitted: &Fitted) -> &[usize] {
-    &fitted.memberships["groups"]
+    &fitted.memberships[mtl_methods::TASK_GROUP]
 }
 
 fn norm(v: ndarray::ArrayView1<'_, f64>) -> f64 {

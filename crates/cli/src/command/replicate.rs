@@ -204,7 +204,7 @@ fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store)
     }
     let mut names = Vec::new();
     for name in methods {
-        let by_label = studies.iter().flat_map(|(s, _)| &s.methods).find(|m| m.label == *name);
+        let by_label = studies.iter().flat_map(|(s, _)| &s.methods).find(|m| m.is(name));
         match by_label {
             Some(method) => names.push(method.entry.info.name),
             None => names.push(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name),

@@ -175,6 +175,23 @@ impl Grid {
         grid.checked(values, entry, source)
     }
 
+    /// The values of a parameter; none where it has no list of its own.
+    pub fn values(&self, name: &str) -> &[ParamValue] {
+        match self.axes.get(name) {
+            Some(Axis::Values(values)) => values,
+            Some(Axis::Fixed(value)) => std::slice::from_ref(value),
+            Some(Axis::Relative(_) | Axis::TiedTo(_)) | None => &[],
+        }
+    }
+
+    /// The same grid with one of its parameters at one of its values.
+    #[must_use]
+    pub fn held(&self, name: &str, value: &ParamValue) -> Self {
+        let mut grid = self.clone();
+        grid.axes.insert(name.to_owned(), Axis::Fixed(value.clone()));
+        grid
+    }
+
     /// Names of the parameters that it gives values.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.axes.keys().map(String::as_str)

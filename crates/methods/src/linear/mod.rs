@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use mtl_core::recovery::fused_tasks;
 use ndarray::Array2;
 
+use crate::TASK_GROUP;
 use crate::params::ParamSpec;
 
 /// Tasks closer than this share of the median length of a weight vector count as fused (SSMTL spec 3.4: solutions
@@ -41,7 +42,7 @@ fn by_centring() -> ParamSpec {
 fn task_groups(components: &[(String, Array2<f64>)]) -> BTreeMap<String, Vec<usize>> {
     let Some(((_, first), rest)) = components.split_first() else { return BTreeMap::new() };
     let total = rest.iter().fold(first.clone(), |total, (_, w)| total + w);
-    BTreeMap::from([("task_group".into(), fused_tasks(&total, FUSED))])
+    BTreeMap::from([(TASK_GROUP.into(), fused_tasks(&total, FUSED))])
 }
 
 /// 1 for a task whose column of the named component is not zero.

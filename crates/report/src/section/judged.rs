@@ -98,7 +98,8 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
                 let values = scores.map(|s| s.values(*metric)).unwrap_or_default();
                 let same = |r: &&PublishedRow| {
                     r.dataset.as_deref() == Some(found.label.as_str())
-                        && r.method.as_deref() == Some(method.label.as_str())
+                        && r.method.as_deref().is_some_and(|name| method.is(name))
+                        && method.is_at(&r.params)
                         && r.metric == metric.name()
                 };
                 let published = rows.iter().find(same).cloned();
@@ -166,7 +167,7 @@ fn judge_sweep(results: &Results, table: Option<&PublishedTable>) -> Vec<Judged>
 
 fn is_part(study: &Study, row: &PublishedRow) -> bool {
     study.data.iter().any(|d| row.dataset.as_ref() == Some(&d.label))
-        && study.methods.iter().any(|m| row.method.as_ref() == Some(&m.label))
+        && study.methods.iter().any(|m| row.method.as_ref().is_some_and(|name| m.is(name)) && m.is_at(&row.params))
         && row.metric.parse::<Metric>().is_ok_and(|m| study.metrics.contains(&m))
 }
 

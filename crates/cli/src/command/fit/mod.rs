@@ -27,6 +27,7 @@ Examples:
   mtl fit --method lasso --data d.csv --task school --target score --param gamma=0.5
   mtl fit --method l21 --data d.csv --task school --target score --intercept --standardize --cv 5
   mtl fit --method metag --data d.csv --task school --target score --features age,size --json
+  mtl fit --method sg-mtl --data d.csv --task school --target score --param n_groups=3 --groups groups.csv
   mtl fit --method l21 --data d.csv --task school --target score --save model.json
   mtl predict --model model.json --data more.csv
 
@@ -82,6 +83,10 @@ pub struct Fit {
     /// Write the weights as CSV: one row a feature, one column a task
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
+    /// Write the groups that the method learned as CSV: one row a task, its group and, where the method has them, its
+    /// shares in all groups
+    #[arg(long, value_name = "FILE")]
+    groups: Option<PathBuf>,
     /// Save the model for `mtl predict`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -175,19 +180,19 @@ impl Fit {
     /// Outputs can be written, and neither on each other nor on the data.
     fn check_outputs(&self) -> anyhow::Result<()> {
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let outputs: Vec<&PathBuf> = self.weights.iter().chain(&self.save).collect();
-        for path in &outputs {
+        let named = [("--weights", &self.weights), ("--groups", &self.groups), ("--save", &self.save)];
+        let outputs: Vec<_> = named.iter().filter_map(|(option, path)| Some((option, path.as_ref()?))).collect();
+        for (i, (option, path)) in outputs.iter().enumerate() {
             check_output(path)?;
             if real(path) == real(&self.data) {
                 bail!("{} is the data file; choose another name for the output", path.display());
             }
-        }
-        match outputs[..] {
-            [a, b] if real(a) == real(b) && !a.starts_with("/dev") => {
-                bail!("--weights and --save both name {}; choose different names", a.display())
+            let twin = outputs[..i].iter().find(|(_, other)| real(other) == real(path) && !path.starts_with("/dev"));
+            if let Some((other, _)) = twin {
+                bail!("{other} and {option} both name {}; choose different names", path.display());
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     fn plan(&self, data: &MultiTask) -> anyhow::Result<Option<Plan>> {
@@ -218,6 +223,11 @@ impl Fit {
     fn write_files(&self, entry: &Entry, params: &ParamSet, data: &MultiTask, trained: &Trained) -> anyhow::Result<()> {
         if let Some(path) = &self.weights {
             write_atomically(path, &report::weights_csv(data, &trained.model, self.intercept)?)?;
+        }
+        if let Some(path) = &self.groups {
+            let groups = report::groups_csv(data, &trained.fitted)?;
+            let none = || format!("--groups: {} learns no groups of tasks", entry.info.name);
+            write_atomically(path, &groups.with_context(none)?)?;
         }
         if let Some(path) = &self.save {
             let columns = Columns { task: self.task.clone(), target: self.target.clone() };

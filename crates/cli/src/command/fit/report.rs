@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use mtl_core::MultiTask;
-use mtl_methods::{Entry, Fitted, Model, ParamSet};
+use mtl_methods::{Entry, Fitted, Model, ParamSet, TASK_GROUP};
 use serde::Serialize;
 
 use super::cv::Chosen;
@@ -165,4 +165,20 @@ pub fn weights_csv(data: &MultiTask, model: &Model, intercept: bool) -> anyhow::
         line("(intercept)", intercepts.view())?;
     }
     csv.into_inner().context("weights cannot be written as CSV")
+}
+
+/// `task,group` and, of a method with soft memberships, a column for the share of every group; one row a task. `None` of
+/// a method that learns no groups. Groups count from 1.
+pub fn groups_csv(data: &MultiTask, fitted: &Fitted) -> anyhow::Result<Option<Vec<u8>>> {
+    let Some(groups) = fitted.memberships.get(TASK_GROUP) else { return Ok(None) };
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    let n_shares = fitted.shares.as_ref().map_or(0, |shares| shares.nrows());
+    let header = ["task".to_owned(), "group".to_owned()].into_iter();
+    csv.write_record(header.chain((1..=n_shares).map(|g| format!("share of group {g}"))))?;
+    for (t, (task, group)) in data.task_names().into_iter().zip(groups).enumerate() {
+        let shares = fitted.shares.iter().flat_map(|shares| shares.column(t).to_vec());
+        let cells = [task.to_owned(), (group + 1).to_string()].into_iter();
+        csv.write_record(cells.chain(shares.map(|share| format!("{:?}", share + 0.0))))?;
+    }
+    csv.into_inner().context("groups cannot be written as CSV").map(Some)
 }

@@ -22,7 +22,7 @@ pub use self::fusion::FusionSgMtl;
 use self::group::Limits;
 use super::membership::Rounding;
 use crate::datafit::LossScale;
-use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
+use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem, TASK_GROUP};
 use crate::params::{Kind, ParamSet, ParamSpec};
 use crate::solver::{Convergence, ResidualKind, Value};
 
@@ -217,7 +217,7 @@ fn grouped(
     trace: Vec<f64>,
 ) -> Fitted {
     Fitted {
-        memberships: BTreeMap::from([("groups".into(), groups)]),
+        memberships: BTreeMap::from([(TASK_GROUP.into(), groups)]),
         shares: Some(shares),
         trace,
         ..Fitted::new(Model::Linear { weights, intercepts }, value, convergence)

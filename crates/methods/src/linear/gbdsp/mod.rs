@@ -11,7 +11,7 @@ use mtl_core::Target;
 use serde::Deserialize;
 
 use crate::datafit::{LossScale, Squared};
-use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
+use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem, TASK_GROUP};
 use crate::params::{ParamSet, ParamSpec};
 use crate::solver::SolverError;
 
@@ -112,7 +112,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
             seen.len() - 1
         })
     });
-    let memberships = BTreeMap::from([("task_group".into(), labels.collect())]);
+    let memberships = BTreeMap::from([(TASK_GROUP.into(), labels.collect())]);
     let trace = end.trace;
     Ok(Fitted { memberships, trace, ..Fitted::new(Model::linear(weights), end.value, end.convergence) })
 }

@@ -1,0 +1,97 @@
+//! The data sets of a study.
+
+use std::collections::BTreeMap;
+
+use mtl_data::{Catalog, DatasetSpec};
+use mtl_methods::ParamValue;
+
+use crate::results::same;
+use crate::study::{DataEntry, OptionValues};
+use crate::yaml::{Source, Spanned, YamlError};
+
+/// A data set as a study uses it.
+#[derive(Clone)]
+pub struct DataUse {
+    /// The paper's name for it; of a member of a family, with what tells it from the others.
+    pub label: String,
+    /// Name of the family.
+    pub family: String,
+    /// The options that tell members of the family apart, with their values; none where the entry is no family.
+    pub at: BTreeMap<String, ParamValue>,
+    /// Variants to try, in order; the report says which one was used.
+    pub variants: Vec<DatasetSpec>,
+    /// Rows drawn per task and repeat.
+    pub rows: Option<usize>,
+    /// Why results cannot be compared with the published ones.
+    pub not_comparable: Option<String>,
+}
+
+/// The data sets that a file lists, checked.
+pub(crate) fn data_uses(
+    entries: Vec<DataEntry>,
+    source: &Source,
+    catalog: &Catalog,
+) -> Result<Vec<DataUse>, YamlError> {
+    let mut data: Vec<DataUse> = Vec::new();
+    for entry in entries {
+        let variant = |name: &Spanned<String>, options| {
+            let spec = DatasetSpec { name: name.value.clone(), options };
+            spec.canonical(catalog).map_err(|e| source.error(name, e.to_string()))
+        };
+        if entry.rows == Some(0) {
+            return Err(source.error(&entry.dataset, "`rows` is 0; leave it out to use all rows"));
+        }
+        if data.iter().any(|d| d.family == entry.label) {
+            return Err(source.error(&entry.dataset, format!("the label `{}` is used twice", entry.label)));
+        }
+        if let Some((option, _)) = entry.options.iter().find(|(_, values)| values.as_slice().is_empty()) {
+            return Err(source.error(&entry.dataset, format!("`{option}` is an empty list")));
+        }
+        for (options, at) in members(&entry.options) {
+            let mut variants = vec![variant(&entry.dataset, options)?];
+            if let Some(other) = &entry.otherwise {
+                variants.push(variant(other, Default::default())?);
+            }
+            let apart: String = at.iter().map(|(option, value)| format!(", {option} {value}")).collect();
+            data.push(DataUse {
+                label: format!("{}{apart}", entry.label),
+                family: entry.label.clone(),
+                at,
+                variants,
+                rows: entry.rows,
+                not_comparable: entry.not_comparable.clone(),
+            });
+        }
+    }
+    Ok(data)
+}
+
+/// Every combination of the options' values, with those that differ between members.
+fn members(options: &BTreeMap<String, OptionValues>) -> Vec<(BTreeMap<String, String>, BTreeMap<String, ParamValue>)> {
+    let mut members = vec![Default::default()];
+    for (option, values) in options {
+        let with = |(options, at): &(BTreeMap<String, String>, BTreeMap<String, ParamValue>), value: &ParamValue| {
+            let (mut options, mut at) = (options.clone(), at.clone());
+            options.insert(option.clone(), value.to_string());
+            if matches!(values, OptionValues::Many(_)) {
+                at.insert(option.clone(), value.clone());
+            }
+            (options, at)
+        };
+        members =
+            members.iter().flat_map(|m| values.as_slice().iter().map(|v| with(m, v)).collect::<Vec<_>>()).collect();
+    }
+    members
+}
+
+impl DataUse {
+    /// Whether it is the data set or a member of the family of that name.
+    pub fn is(&self, name: &str) -> bool {
+        self.label == name || self.family == name
+    }
+
+    /// Whether none of these values contradicts the options that tell it apart.
+    pub fn is_at(&self, values: &BTreeMap<String, ParamValue>) -> bool {
+        values.iter().all(|(name, value)| self.at.get(name).is_none_or(|have| same(have, value)))
+    }
+}

@@ -1,0 +1,297 @@
+//! A paper's folder, read and checked as a whole: every name in it refers to something that exists.
+
+mod check;
+mod data;
+mod methods;
+
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use mtl_core::{Fractions, Metric};
+use mtl_data::Catalog;
+
+pub(crate) use self::check::known;
+use self::check::{distinct, families, sweep};
+pub use self::data::DataUse;
+pub(crate) use self::data::data_uses;
+pub use self::methods::MethodUse;
+pub(crate) use self::methods::Methods;
+use self::methods::used;
+use crate::description::Description;
+use crate::published::Published;
+use crate::results::same;
+use crate::study::{Finding, Narrowing, OptionValues, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile};
+use crate::yaml::{Source, Spanned, YamlError, unknown};
+
+/// A paper and everything its folder says.
+pub struct Paper {
+    /// Name of the folder.
+    pub slug: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// `paper.yaml`.
+    pub about: PaperFile,
+    /// `published.yaml`.
+    pub published: Published,
+    /// `findings.yaml`.
+    pub findings: Vec<Finding>,
+    /// Tables and figures that need no fit.
+    pub descriptions: Vec<Description>,
+    /// The studies, in the order of the report.
+    pub studies: Vec<Study>,
+}
+
+/// A checked study.
+#[derive(Clone)]
+pub struct Study {
+    /// File name without its ending.
+    pub id: String,
+    /// Title.
+    pub title: String,
+    /// What it is in the paper.
+    pub source: String,
+    /// What a reader should know before looking at it.
+    pub note: Option<String>,
+    /// How it is shown.
+    pub show: Show,
+    /// Table of `published.yaml` to compare with.
+    pub published: Option<String>,
+    /// Data sets.
+    pub data: Vec<DataUse>,
+    /// Sampling, splitting, scaling, repeats.
+    pub protocol: Protocol,
+    /// Methods.
+    pub methods: Vec<MethodUse>,
+    /// Label of the proposed method.
+    pub reference: String,
+    /// Which points of a grid are scored.
+    pub score: Score,
+    /// How hyperparameters are chosen.
+    pub select: Select,
+    /// Measures shown.
+    pub metrics: Vec<Metric>,
+    /// Profile this study has been narrowed to.
+    pub profile: Profile,
+    /// What the profile leaves out.
+    pub profile_note: Option<String>,
+    declared: Vec<MethodUse>,
+    each: Vec<String>,
+    narrowings: IndexMap<Profile, Narrowing>,
+    source_file: Source,
+}
+
+const RESERVED: [&str; 4] = ["paper", "methods", "published", "findings"];
+
+impl Paper {
+    /// Names of the papers in a folder of experiments.
+    pub fn list(experiments: &Path) -> Vec<String> {
+        let folders = std::fs::read_dir(experiments).into_iter().flatten().flatten();
+        let mut slugs: Vec<String> = folders
+            .filter(|f| f.path().join("paper.yaml").is_file())
+            .map(|f| f.file_name().to_string_lossy().into_owned())
+            .collect();
+        slugs.sort();
+        slugs
+    }
+
+    /// Reads a paper's folder and checks all of it.
+    ///
+    /// # Errors
+    /// With file, line and the valid choices of the first thing that is wrong.
+    pub fn load(experiments: &Path, slug: &str, catalog: &Catalog) -> Result<Self, YamlError> {
+        let folder = experiments.join(slug);
+        let source = |name: &str| Source::read(&folder.join(format!("{name}.yaml")));
+        let about_file = source("paper")?;
+        let about: PaperFile = about_file.parse()?;
+        let published = Published::load(&source("published")?)?;
+        let methods = Methods::load(source("methods")?)?;
+        let ids: Vec<Spanned<String>> = about.studies.iter().chain(&about.descriptions).cloned().collect();
+        let listed: Vec<&str> = ids.iter().map(|s| s.value.as_str()).collect();
+        distinct(&about_file, "study", &ids)?;
+        if let Some(reserved) = ids.iter().find(|s| RESERVED.contains(&s.value.as_str())) {
+            return Err(about_file.error(reserved, format!("{}.yaml is no study", reserved.value)));
+        }
+        for file in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = file.path();
+            let stem = name.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if name.extension().is_some_and(|e| e == "yaml") && !RESERVED.contains(&&*stem) && !listed.contains(&&*stem)
+            {
+                let message = format!("`studies` and `descriptions` do not list {stem}.yaml, which is in this folder");
+                return Err(about_file.error_below(&["studies"], message));
+            }
+        }
+        if let Some(id) = ids.iter().find(|id| !folder.join(format!("{}.yaml", id.value)).is_file()) {
+            return Err(about_file.error(id, format!("there is no {}.yaml in this folder", id.value)));
+        }
+        let describe =
+            |id: &Spanned<String>| Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog);
+        let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+        let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
+        let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        let findings_file = source("findings")?;
+        let findings: Vec<Finding> = findings_file.parse()?;
+        findings.iter().try_for_each(|finding| finding.check(&studies, &findings_file))?;
+        Ok(Self { slug: slug.into(), folder, about, published, findings, descriptions, studies })
+    }
+}
+
+impl Study {
+    fn load(
+        id: &str,
+        source: Source,
+        methods: &Methods,
+        published: &Published,
+        catalog: &Catalog,
+    ) -> Result<Self, YamlError> {
+        let file: StudyFile = source.parse()?;
+        let lists = [("methods", file.methods.len()), ("data", file.data.len()), ("metrics", file.metrics.len())];
+        if let Some((empty, _)) = lists.iter().find(|(_, length)| *length == 0) {
+            return Err(source.error_below(&[empty], format!("`{empty}` is an empty list")));
+        }
+        distinct(&source, "method", &file.methods)?;
+        let labelled = |label: &Spanned<String>| methods.labelled(&label.value).map_err(|e| source.error(label, e));
+        let mut uses = file.methods.iter().map(labelled).collect::<Result<Vec<_>, _>>()?;
+        for (label, params) in &file.params {
+            let used = used(&mut uses, label, &source, &["params", label])?;
+            used.grid = used.grid.narrowed(params, used.entry, &source)?;
+        }
+        for (label, conditions) in &file.conditions {
+            let used = used(&mut uses, label, &source, &["where", label])?;
+            used.grid = used.grid.clone().with(conditions, &source)?;
+        }
+        for (label, scaling) in &file.scaling {
+            used(&mut uses, label, &source, &["scaling", label])?.scaling = Some(*scaling);
+        }
+        let (declared, uses) = (uses.clone(), split(&uses, &file.each));
+        known(&source, "method of this study", &file.reference, uses.iter().map(|m| m.label.as_str()))?;
+        if let Some(table) = &file.published {
+            known(&source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
+        }
+        let data = data_uses(file.data, &source, catalog)?;
+        if let Show::Recovery(maps) = &file.show {
+            for (dataset, method) in &maps.standard {
+                if !data.iter().any(|d| d.label == *dataset) {
+                    let valid = data.iter().map(|d| d.label.as_str());
+                    let message = unknown("data set in `standard`", dataset, valid);
+                    return Err(source.error_below(&["standard", dataset], message));
+                }
+                if !uses.iter().any(|m| m.label == *method) {
+                    let valid = uses.iter().map(|m| m.label.as_str());
+                    let message = unknown("method in `standard`", method, valid);
+                    return Err(source.error_below(&["standard", dataset, method], message));
+                }
+            }
+        }
+        sweep(&file.show, file.score, &uses, &source)?;
+        if let Show::Families(show) = &file.show {
+            families(show, &data, &uses, &source)?;
+        }
+        let protocol = file.protocol;
+        if protocol.repeats == 0 {
+            return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
+        }
+        let Fractions { train, valid, test } = protocol.split;
+        let split = match protocol.split.sizes(1_000_000) {
+            Err(message) => Err(message),
+            Ok(_) if train.min(test) == 0.0 => {
+                Err(format!("{train}/{valid}/{test}: training and test part need a fraction above 0"))
+            }
+            Ok(_) if file.select.folds.is_some() && valid > 0.0 => {
+                Err(format!("{train}/{valid}/{test}: folds of the training part choose, so `valid` is 0"))
+            }
+            Ok(_)
+                if file.score == Score::Chosen
+                    && file.select.folds.is_none()
+                    && valid == 0.0
+                    && uses.iter().any(|m| m.grid.is_tuned()) =>
+            {
+                Err(format!(
+                    "{train}/{valid}/{test}: hyperparameters are chosen by the validation part, which is empty"
+                ))
+            }
+            Ok(_) => Ok(()),
+        };
+        split.map_err(|message| source.error_below(&["protocol", "split"], format!("`split`: {message}")))?;
+        let study = Self {
+            id: id.into(),
+            title: file.title,
+            source: file.source,
+            note: file.note,
+            show: file.show,
+            published: file.published.map(|p| p.value),
+            data,
+            protocol,
+            methods: uses,
+            declared,
+            each: file.each,
+            score: file.score,
+            reference: file.reference.value,
+            select: file.select,
+            metrics: file.metrics,
+            profile: Profile::Paper,
+            profile_note: None,
+            narrowings: file.profiles,
+            source_file: source,
+        };
+        for profile in study.narrowings.keys() {
+            study.narrowed(*profile)?;
+        }
+        Ok(study)
+    }
+
+    /// Whether the profile tunes a method over fewer values than the paper's protocol.
+    pub fn coarsened(&self, method: &str) -> bool {
+        let family = self.methods.iter().find(|m| m.label == method).map(|m| &m.family);
+        let narrowed = |n: &Narrowing| family.is_some_and(|family| n.params.contains_key(family));
+        self.profile < Profile::Paper && self.narrowings.get(&self.profile).is_some_and(narrowed)
+    }
+
+    /// The study as a profile runs it.
+    ///
+    /// # Errors
+    /// If the profile names a method or parameter that does not exist, or a value out of range.
+    pub fn narrowed(&self, profile: Profile) -> Result<Self, YamlError> {
+        let mut study = Self { profile, ..self.clone() };
+        let Some(narrowing) = self.narrowings.get(&profile) else { return Ok(study) };
+        if let Some(repeats) = narrowing.repeats {
+            if repeats == 0 {
+                let message = format!("profile {}: `repeats` is 0, expected at least 1", profile.name());
+                return Err(self.source_file.error_below(&["profiles", profile.name(), "repeats"], message));
+            }
+            study.protocol.repeats = repeats.min(self.protocol.repeats);
+        }
+        for (label, params) in &narrowing.params {
+            let Some(used) = study.declared.iter_mut().find(|m| m.label == *label) else {
+                let valid = self.declared.iter().map(|m| m.label.as_str());
+                let message = unknown(&format!("method in profile {}", profile.name()), label, valid);
+                return Err(self.source_file.error_below(&["profiles", profile.name(), "params", label], message));
+            };
+            used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
+        }
+        study.methods = split(&study.declared, &self.each);
+        if !study.methods.iter().any(|m| m.label == self.reference) {
+            let message = format!("profile {}: the reference method {} is gone", profile.name(), self.reference);
+            return Err(self.source_file.error_below(&["profiles", profile.name()], message));
+        }
+        for (family, options) in &narrowing.data {
+            let at = ["profiles", profile.name(), "data", family];
+            let known = study.data.iter().any(|d| d.family == *family);
+            let keeps = |d: &DataUse| {
+                let has = |values: &OptionValues, have| values.as_slice().iter().any(|v| same(v, have));
+                options.iter().all(|(name, values)| d.at.get(name).is_some_and(|have| has(values, have)))
+            };
+            study.data.retain(|d| d.family != *family || keeps(d));
+            if !known || !study.data.iter().any(|d| d.family == *family) {
+                let message = format!("profile {}: no data set `{family}` with these options", profile.name());
+                return Err(self.source_file.error_below(&at, message));
+            }
+        }
+        study.profile_note.clone_from(&narrowing.note);
+        Ok(study)
+    }
+}
+
+/// Every method that has several values for one of these hyperparameters becomes a family.
+fn split(methods: &[MethodUse], each: &[String]) -> Vec<MethodUse> {
+    methods.iter().flat_map(|method| method.members(each)).collect()
+}
