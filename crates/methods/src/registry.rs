@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 
 use crate::linear::{
-    Decomposition, GenGlMethod, StrengthMax, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl,
-    rmtl, srml, srmtl, ssml, ssmtl_m, trace_norm,
+    Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
+    ols, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -30,6 +30,8 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<ssml::Ssml>(),
         plain::<multi_level_lasso::MultiLevelLasso>(),
         plain::<mtw::Mtw>(),
+        plain::<stl::Stl>(),
+        plain::<all_tasks::AllTasks>(),
     ]
 });
 

@@ -172,6 +172,11 @@ impl<'a> Logistic<'a> {
     /// where `s` is the probability of the wrong label and `d = s (1 - s)` (iteratively reweighted least squares). It
     /// has the gradient and, up to a floor on `d`, the Hessian of the logistic loss, and differs by a constant.
     pub fn local(&self, point: &LogisticPoint) -> Statistics {
+        Statistics::new(self.local_moments(point, |root| Gram::of(&root)))
+    }
+
+    /// The moments of [`Self::local`], with `X'X` in the form that a solver asks for.
+    pub fn local_moments(&self, point: &LogisticPoint, form: impl Fn(Array2<f64>) -> Gram) -> Moments {
         let mut moments = Moments {
             n: vec![1; self.n_tasks()],
             gram: Vec::with_capacity(self.n_tasks()),
@@ -192,9 +197,9 @@ impl<'a> Logistic<'a> {
             let response = response * weights.mapv(f64::sqrt);
             moments.xty.column_mut(t).assign(&root.t().dot(&response));
             moments.yty[t] = response.dot(&response);
-            moments.gram.push(Arc::new(Gram::of(&root)));
+            moments.gram.push(Arc::new(form(root)));
         }
-        Statistics::new(moments)
+        moments
     }
 
     /// What the duality gap has of this loss at the dual point that belongs to `scale` times the gradient, `scale <=

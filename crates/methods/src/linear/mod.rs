@@ -1,7 +1,9 @@
 //! One linear model a task.
 
+pub mod all_tasks;
 pub mod caso;
 mod composite;
+pub(crate) mod elastic_net;
 pub mod gbdsp;
 mod gengl;
 pub mod kmsv;
@@ -17,6 +19,7 @@ pub mod srml;
 pub mod srmtl;
 pub mod ssml;
 pub mod ssmtl_m;
+pub mod stl;
 pub mod trace_norm;
 
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};
@@ -35,6 +38,11 @@ const FUSED: f64 = 1e-2;
 /// `intercept` of methods for which the data are centred.
 fn by_centring() -> ParamSpec {
     ParamSpec::flag("intercept", true, "an intercept a task, by centring")
+}
+
+/// `intercept` of methods with either loss.
+pub(crate) fn free_intercept() -> ParamSpec {
+    ParamSpec::flag("intercept", true, "an unpenalised intercept a task")
 }
 
 /// Groups of tasks whose weights have been fused, from the sum of the components.

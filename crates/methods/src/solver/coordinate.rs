@@ -1,7 +1,7 @@
 //! The lasso: coordinate descent to find the active features, Newton steps on them to finish.
 
 use mtl_core::moments::Gram;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use super::certificate::{DualPoint, duality_gap};
 use super::{Convergence, Objective, ResidualKind, Solution, SolverError, StopRule, Stopping};
@@ -86,7 +86,7 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
-    fn symmetric(strength: f64, p: usize) -> Self {
+    pub(crate) fn symmetric(strength: f64, p: usize) -> Self {
         Self { up: vec![strength; p], down: vec![strength; p] }
     }
 
@@ -133,7 +133,7 @@ impl<'a> TaskLasso<'a> {
     }
 
     /// Recomputes what is kept up to date incrementally, so that rounding does not build up.
-    fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         match &mut self.curvature {
             Curvature::Full(gram) => {
                 self.slack.clone_from(&self.b);
@@ -227,11 +227,9 @@ impl<'a> TaskLasso<'a> {
         }
         let mut direction: Array1<f64> =
             active.iter().map(|&j| self.slack(j) - self.costs.slope(j, self.w[j])).collect();
-        let mut curvature = self.among(&active);
-        let ridge = self.ridge + RIDGE * curvature.diag().mean().unwrap_or(0.0);
-        curvature.diag_mut().mapv_inplace(|d| d + ridge);
-        let Some(factor) = Cholesky::of(&curvature) else { return true };
-        factor.solve(&mut direction);
+        if !self.newton_direction(&active, &mut direction) {
+            return true;
+        }
         let mut step = 1.0;
         let mut blocking = None;
         for (&j, d) in active.iter().zip(&direction) {
@@ -253,25 +251,50 @@ impl<'a> TaskLasso<'a> {
         blocking.is_none()
     }
 
+    /// Overwrites a gradient by the Newton direction; whether there is one. With more active features than rows the
+    /// system is solved in the rows: `(rho I + c B'B)^{-1} = 1/rho (I - B'(rho/c I + BB')^{-1} B)`.
+    fn newton_direction(&self, active: &[usize], gradient: &mut Array1<f64>) -> bool {
+        let diagonal = active.iter().map(|&j| self.diagonal[j] - self.ridge).sum::<f64>();
+        let ridge = self.ridge + RIDGE * diagonal / active.len().max(1) as f64;
+        if let Curvature::Root { columns, fitted } = &self.curvature
+            && self.ridge > 0.0
+            && active.len() > fitted.len()
+        {
+            let rows = columns.select(Axis(0), active);
+            let mut system = rows.t().dot(&rows);
+            system.diag_mut().mapv_inplace(|d| d + ridge / self.factor);
+            let Some(system) = Cholesky::of(&system) else { return false };
+            let mut inner = rows.t().dot(gradient);
+            system.solve(&mut inner);
+            *gradient -= &rows.dot(&inner);
+            *gradient /= ridge;
+            return true;
+        }
+        let mut system = self.among(active);
+        system.diag_mut().mapv_inplace(|d| d + ridge);
+        let Some(system) = Cholesky::of(&system) else { return false };
+        system.solve(gradient);
+        true
+    }
+
     fn among(&self, active: &[usize]) -> Array2<f64> {
-        let k = active.len();
-        let mut out = Array2::zeros((k, k));
-        for (mut row, &i) in out.rows_mut().into_iter().zip(active) {
-            match &self.curvature {
-                Curvature::Full(gram) => {
+        match &self.curvature {
+            Curvature::Full(gram) => {
+                let k = active.len();
+                let mut out = Array2::zeros((k, k));
+                for (mut row, &i) in out.rows_mut().into_iter().zip(active) {
                     if let (Some(row), Some(gram)) = (row.as_slice_mut(), gram.row(i).as_slice()) {
                         for (o, &j) in row.iter_mut().zip(active) {
                             *o = self.factor * gram[j];
                         }
                     }
                 }
-                Curvature::Root { columns, .. } => {
-                    for (o, &j) in row.iter_mut().zip(active) {
-                        *o = self.factor * columns.row(i).dot(&columns.row(j));
-                    }
-                }
+                out
+            }
+            Curvature::Root { columns, .. } => {
+                let columns = columns.select(Axis(0), active);
+                columns.dot(&columns.t()) * self.factor
             }
         }
-        out
     }
 }
