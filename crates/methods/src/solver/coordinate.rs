@@ -11,6 +11,12 @@ use crate::method::Context;
 /// Sweeps over the active coordinates between two sweeps over all.
 const ACTIVE_SWEEPS: usize = 4;
 
+/// In [`TaskLasso::settle`]: active sweeps at most, the share of the first one's decrease below which another is not worth
+/// it, and Newton steps.
+const SETTLING_SWEEPS: usize = 100;
+const WORTHWHILE: f64 = 1e-2;
+const SETTLING_STEPS: usize = 8;
+
 /// Ridge of the Newton system, relative to its mean diagonal.
 const RIDGE: f64 = 1e-10;
 
@@ -212,6 +218,84 @@ impl<'a> TaskLasso<'a> {
             active.iter().for_each(|&j| self.update(j));
         }
         while !self.newton() {}
+    }
+
+    /// [`Self::round`] for thousands of features: sweeps over the active coordinates for as long as they get on, then a
+    /// few Newton steps that take all weights whose sign would change to zero at once, where that lowers the objective.
+    /// Only weights that cost something on both sides may be in the problem, or none that cost anything.
+    pub(crate) fn settle(&mut self) {
+        self.refresh();
+        for j in 0..self.w.len() {
+            self.update(j);
+        }
+        let active = self.active();
+        let mut first = 0.0;
+        for sweep in 0..SETTLING_SWEEPS {
+            let mut decrease = 0.0;
+            for &j in &active {
+                let before = self.w[j];
+                self.update(j);
+                decrease += self.diagonal[j] * (self.w[j] - before).powi(2);
+            }
+            if sweep == 0 {
+                first = decrease;
+            }
+            if decrease <= WORTHWHILE * first {
+                break;
+            }
+        }
+        for _ in 0..SETTLING_STEPS {
+            if self.projected_newton() {
+                break;
+            }
+        }
+    }
+
+    /// A Newton step on the active coordinates, with those that would change sign at zero. Whether none did, or nothing
+    /// more can be done.
+    fn projected_newton(&mut self) -> bool {
+        let active = self.active();
+        let gradient: Array1<f64> = active.iter().map(|&j| self.slack(j) - self.costs.slope(j, self.w[j])).collect();
+        let mut step = gradient.clone();
+        if active.is_empty() || !self.newton_direction(&active, &mut step) || step.iter().any(|d| !d.is_finite()) {
+            return true;
+        }
+        let mut within = true;
+        for (&j, d) in active.iter().zip(&mut step) {
+            let kink = self.costs.up[j] + self.costs.down[j] > 0.0;
+            if kink && (self.w[j] + *d) * self.w[j] < 0.0 {
+                *d = -self.w[j];
+                within = false;
+            }
+        }
+        if !within && gradient.dot(&step) <= self.bend(&active, &step) / 2.0 {
+            return self.newton();
+        }
+        for (&j, d) in active.iter().zip(&step) {
+            // Exactly zero, whatever rounding says.
+            self.set(j, if *d == -self.w[j] { 0.0 } else { self.w[j] + d });
+        }
+        within
+    }
+
+    /// `d'(c X'X + ridge I)d` for a step on some coordinates.
+    fn bend(&self, active: &[usize], step: &Array1<f64>) -> f64 {
+        let curved = match &self.curvature {
+            Curvature::Full(gram) => {
+                let pulled = |&i: &usize| active.iter().zip(step).map(|(&j, d)| gram[[i, j]] * d).sum::<f64>();
+                active.iter().zip(step).map(|(i, d)| d * pulled(i)).sum()
+            }
+            Curvature::Root { columns, fitted } => {
+                let mut moved = vec![0.0; fitted.len()];
+                for (&j, d) in active.iter().zip(step) {
+                    if let Some(column) = columns.row(j).as_slice() {
+                        axpy(*d, column, &mut moved);
+                    }
+                }
+                moved.iter().map(|v| v * v).sum::<f64>()
+            }
+        };
+        self.factor * curved + self.ridge * step.dot(step)
     }
 
     /// Moves the active coordinates towards their optimum for the present signs. Whether no sign stood in the way

@@ -143,7 +143,7 @@ impl RowLasso {
                 return Ok(solved(w, gap, iteration, converged, trace));
             }
             match tasks.as_mut_slice() {
-                [task] => task.round(),
+                [task] => task.settle(),
                 tasks => self.round(tasks),
             }
             for (t, task) in tasks.iter().enumerate() {
