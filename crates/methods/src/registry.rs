@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
+use crate::grouping::{clus_mtl, oracle_groups};
 use crate::linear::{
     Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
-    ols, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
+    ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -32,6 +33,9 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<mtw::Mtw>(),
         plain::<stl::Stl>(),
         plain::<all_tasks::AllTasks>(),
+        plain::<clus_mtl::ClusMtl>(),
+        plain::<oracle_groups::OracleGroups>(),
+        plain::<oracle_support::OracleSupport>(),
     ]
 });
 

@@ -66,6 +66,15 @@ impl<'a> Logistic<'a> {
     /// If a label is neither -1 nor +1.
     pub fn new(data: &'a MultiTask, scale: LossScale, intercept: bool) -> Result<Self, FitError> {
         let m = data.n_tasks();
+        Self::with_factors(data, data.tasks.iter().map(|task| scale.factor(task.n(), m)).collect(), intercept)
+    }
+
+    /// The loss with factors `c_t` of one's own, one a task.
+    ///
+    /// # Errors
+    /// If a label is neither -1 nor +1.
+    pub fn with_factors(data: &'a MultiTask, factors: Vec<f64>, intercept: bool) -> Result<Self, FitError> {
+        let m = data.n_tasks();
         for task in &data.tasks {
             if let Some(label) = task.y.iter().find(|y| y.abs() != 1.0) {
                 let message = format!("task `{}`: a binary label is -1 or +1, not {label}", task.name);
@@ -74,7 +83,6 @@ impl<'a> Logistic<'a> {
         }
         let first = data.distinct_inputs();
         let groups = (0..m).filter(|&t| first[t] == t).map(|t| (t..m).filter(|&s| first[s] == t).collect()).collect();
-        let factors = data.tasks.iter().map(|task| scale.factor(task.n(), m)).collect();
         Ok(Self { data, factors, intercept, groups })
     }
 

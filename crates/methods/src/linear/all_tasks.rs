@@ -4,7 +4,7 @@ use mtl_core::{MultiTask, Task};
 use ndarray::{Axis, concatenate};
 
 use super::composite::EITHER;
-use super::elastic_net::{self, Nets, Options, Path};
+use super::elastic_net::{self, Options, Path};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -34,11 +34,11 @@ impl Method for AllTasks {
         let stacked = stacked(&problem.train)?;
         let mut nets = Path::new(&stacked);
         let fit = |point: &ParamSet| {
-            let Nets { model, value, convergence, trace } = nets.fit(&point.read::<Options>(), context)?;
+            let Fitted { model, objective, convergence, trace, .. } = nets.fit(&point.read::<Options>(), context)?;
             let Model::Linear { weights, intercepts } = model;
             let every = vec![0; problem.train.n_tasks()];
             let (weights, intercepts) = (weights.select(Axis(1), &every), intercepts.select(Axis(0), &every));
-            Ok(Fitted { trace, ..Fitted::new(Model::Linear { weights, intercepts }, value, convergence) })
+            Ok(Fitted { trace, ..Fitted::new(Model::Linear { weights, intercepts }, objective, convergence) })
         };
         path.iter().map(fit).collect()
     }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::free_intercept;
 use crate::datafit::{Logistic, LossScale};
-use crate::method::{Context, FitError, Model};
+use crate::method::{Context, FitError, Fitted, Model};
 use crate::params::{Kind, ParamSpec, ParamValue};
 use crate::solver::{Convergence, ResidualKind, RowLasso, Solution, StopRule, Stopping, Value};
 
@@ -34,9 +34,10 @@ pub(crate) struct Options {
     pub(crate) max_iter: usize,
 }
 
-impl Options {
-    fn is_logistic(&self, target: Target) -> bool {
-        target == Target::Binary && self.loss == Loss::Auto
+impl Loss {
+    /// Whether such targets have the logistic loss.
+    pub(crate) fn is_logistic(self, target: Target) -> bool {
+        target == Target::Binary && self == Self::Auto
     }
 }
 
@@ -68,15 +69,6 @@ pub(super) fn params() -> Vec<ParamSpec> {
         ParamSpec::number("tol", 0.0, true, 1e-6, "relative duality gap to stop at"),
         ParamSpec::count("max_iter", 1, 10_000, "rounds after which a fit is reported as not converged"),
     ]
-}
-
-/// Elastic nets of all tasks.
-pub(crate) struct Nets {
-    /// On the features as given.
-    pub(crate) model: Model,
-    pub(crate) value: Value,
-    pub(crate) convergence: Convergence,
-    pub(crate) trace: Vec<f64>,
 }
 
 /// A path of elastic nets on the same tasks, each point warm-started from the one before.
@@ -116,8 +108,8 @@ impl<'a> Path<'a> {
 
     /// `min_{w_t, b_t} loss_t + lambda (alpha ||w_t||_1 + (1 - alpha)/2 ||w_t||^2)` for every task, with
     /// `loss_t = 1/(2 n_t) ||y_t - b_t - X_t w_t||^2` or the mean logistic loss.
-    pub(crate) fn fit(&mut self, options: &Options, context: &Context) -> Result<Nets, FitError> {
-        let logistic = options.is_logistic(self.data.target);
+    pub(crate) fn fit(&mut self, options: &Options, context: &Context) -> Result<Fitted, FitError> {
+        let logistic = options.loss.is_logistic(self.data.target);
         let how = (options.standardise, options.intercept, logistic);
         let prepared = match self.prepared.take() {
             Some(prepared) if prepared.how == how => prepared,
@@ -156,13 +148,12 @@ impl<'a> Path<'a> {
         }
         self.prepared = Some(prepared);
         let solutions: Vec<Solution> = solved.into_iter().map(|(solution, _)| solution).collect();
-        let (value, convergence, trace) = together(&solutions);
-        Ok(Nets { model: Model::Linear { weights, intercepts }, value, convergence, trace })
+        Ok(together(Model::Linear { weights, intercepts }, &solutions))
     }
 }
 
 /// Problems that were solved apart, as the one problem that they are: objectives and their gaps add up.
-pub(crate) fn together(solutions: &[Solution]) -> (Value, Convergence, Vec<f64>) {
+pub(crate) fn together(model: Model, solutions: &[Solution]) -> Fitted {
     let sum = |of: fn(&Value) -> f64| solutions.iter().map(|s| of(&s.value)).sum();
     let value = Value { total: sum(|v| v.total), loss: sum(|v| v.loss), penalty: sum(|v| v.penalty) };
     let gap: f64 = solutions.iter().map(|s| s.convergence.residual * s.value.total.abs()).sum();
@@ -176,5 +167,5 @@ pub(crate) fn together(solutions: &[Solution]) -> (Value, Convergence, Vec<f64>)
     let length = solutions.iter().map(|s| s.trace.len()).max().unwrap_or(0);
     let at = |s: &Solution, i: usize| s.trace.get(i).or(s.trace.last()).copied().unwrap_or_default();
     let trace = (0..length).map(|i| solutions.iter().map(|s| at(s, i)).sum()).collect();
-    (value, convergence, trace)
+    Fitted { trace, ..Fitted::new(model, value, convergence) }
 }

@@ -13,6 +13,7 @@ pub mod metag;
 pub mod mtw;
 pub mod multi_level_lasso;
 pub mod ols;
+pub mod oracle_support;
 pub mod rmtfl;
 pub mod rmtl;
 pub mod srml;
@@ -22,6 +23,7 @@ pub mod ssmtl_m;
 pub mod stl;
 pub mod trace_norm;
 
+pub(crate) use composite::EITHER;
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};
 
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! Single-task learning: an elastic net a task.
 
 use super::composite::EITHER;
-use super::elastic_net::{self, Nets, Options, Path};
+use super::elastic_net::{self, Options, Path};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
@@ -33,10 +33,6 @@ impl Method for Stl {
 
     fn fit_path(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
         let mut nets = Path::new(&problem.train);
-        let fit = |point: &ParamSet| {
-            let Nets { model, value, convergence, trace } = nets.fit(&point.read::<Options>(), context)?;
-            Ok(Fitted { trace, ..Fitted::new(model, value, convergence) })
-        };
-        path.iter().map(fit).collect()
+        path.iter().map(|point| nets.fit(&point.read::<Options>(), context)).collect()
     }
 }

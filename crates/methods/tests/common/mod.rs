@@ -96,3 +96,8 @@ pub fn labelled(data: &MultiTask) -> MultiTask {
     };
     MultiTask { target: Target::Binary, ..data.map(|_, x| x.clone(), |_, y| label(y)) }
 }
+
+/// Inputs and targets without their means, task by task.
+pub fn centred(data: &MultiTask) -> MultiTask {
+    data.map(|_, x| x - &x.mean_axis(ndarray::Axis(0)).unwrap(), |_, y| y - y.mean().unwrap())
+}
