@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use crate::MultiTask;
 
@@ -63,6 +63,17 @@ impl Moments {
         }
         let yty = data.tasks.iter().map(|t| t.y.dot(&t.y)).collect();
         Self { n: data.tasks.iter().map(|t| t.n()).collect(), gram, xty, yty }
+    }
+
+    /// The moments of some of the tasks, in the given order.
+    #[must_use]
+    pub fn select(&self, tasks: &[usize]) -> Self {
+        Self {
+            n: tasks.iter().map(|&t| self.n[t]).collect(),
+            gram: tasks.iter().map(|&t| Arc::clone(&self.gram[t])).collect(),
+            xty: self.xty.select(Axis(1), tasks),
+            yty: self.yty.select(Axis(0), tasks),
+        }
     }
 
     /// Number of features `p`.

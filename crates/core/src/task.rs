@@ -221,6 +221,13 @@ impl MultiTask {
         Self { tasks, ..self.clone() }
     }
 
+    /// Some of the tasks, in the given order. The truth and official splits stay behind: they speak of all of them.
+    #[must_use]
+    pub fn subset(&self, tasks: &[usize]) -> Self {
+        let tasks = tasks.iter().map(|&t| self.tasks[t].clone()).collect();
+        Self { features: Arc::clone(&self.features), target: self.target, tasks, truth: None, official: None }
+    }
+
     /// The given rows of each task. Tasks that share inputs and are given the same row list share the result. Official
     /// splits stay behind: their row numbers are those of the whole.
     #[must_use]

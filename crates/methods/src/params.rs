@@ -47,6 +47,8 @@ pub enum Kind {
         /// Lower bound.
         min: u64,
     },
+    /// A number between 0 and 1, both included.
+    Share,
     /// `true` or `false`.
     Flag,
     /// One of these names.
@@ -62,6 +64,7 @@ impl fmt::Display for Kind {
             Self::Number { min, open: true } => write!(f, "a number > {min}"),
             Self::Number { min, open: false } => write!(f, "a number >= {min}"),
             Self::Count { min } => write!(f, "a whole number >= {min}"),
+            Self::Share => f.write_str("a number from 0 to 1"),
             Self::Flag => f.write_str("true or false"),
             Self::Choice { choices } => write!(f, "one of {}", choices.join(", ")),
         }
@@ -111,6 +114,11 @@ impl ParamSpec {
         Self { name, kind: Kind::Number { min, open }, default, grid: &[], strength: false, walk: false, doc }
     }
 
+    /// A share of something, from 0 to 1.
+    pub fn share(name: &'static str, default: f64, doc: &'static str) -> Self {
+        Self { kind: Kind::Share, ..Self::number(name, 0.0, false, default, doc) }
+    }
+
     /// A whole number with a lower bound.
     pub fn count(name: &'static str, min: u64, default: u64, doc: &'static str) -> Self {
         let default = ParamValue::Count(default);
@@ -157,16 +165,17 @@ impl ParamSpec {
     pub fn check(&self, value: &ParamValue) -> Result<ParamValue, String> {
         let wrong = || Err(format!("`{}` is {value}, expected {}", self.name, self.kind));
         match (&self.kind, value) {
-            (Kind::Number { min, open }, ParamValue::Number(_) | ParamValue::Count(_)) => {
+            (Kind::Number { .. } | Kind::Share, ParamValue::Number(_) | ParamValue::Count(_)) => {
                 let number = match value {
                     ParamValue::Count(v) => *v as f64,
                     ParamValue::Number(v) => *v,
                     _ => return wrong(),
                 };
-                if !number.is_finite() || number < *min || (*open && number == *min) {
-                    return wrong();
-                }
-                Ok(ParamValue::Number(number))
+                let fits = match self.kind {
+                    Kind::Number { min, open } => number.is_finite() && number >= min && !(open && number == min),
+                    _ => (0.0..=1.0).contains(&number),
+                };
+                if fits { Ok(ParamValue::Number(number)) } else { wrong() }
             }
             (Kind::Count { min }, ParamValue::Count(v)) if v >= min => Ok(value.clone()),
             (Kind::Count { min }, ParamValue::Number(v)) if v.fract() == 0.0 && *v >= *min as f64 && *v < 1e15 => {
@@ -186,7 +195,7 @@ impl ParamSpec {
         let value = match &self.kind {
             Kind::Flag => text.parse().map(ParamValue::Flag).ok(),
             Kind::Choice { .. } => Some(ParamValue::Choice(text.into())),
-            Kind::Number { .. } | Kind::Count { .. } => text.trim().parse().map(ParamValue::Number).ok(),
+            Kind::Number { .. } | Kind::Share | Kind::Count { .. } => text.trim().parse().map(ParamValue::Number).ok(),
         };
         self.check(&value.unwrap_or_else(|| ParamValue::Choice(text.into())))
     }
@@ -273,6 +282,7 @@ mod tests {
             ParamSpec::strength("gamma", ""),
             ParamSpec::count("h", 1, 2, ""),
             ParamSpec::choice("solver", &["auto", "spg"], ""),
+            ParamSpec::share("alpha", 0.4, ""),
         ]
     }
 
@@ -287,7 +297,9 @@ mod tests {
         assert_eq!(set(&[("gamma", Count(2))]).unwrap().get("gamma"), Some(&Number(2.0)));
         assert_eq!(set(&[]).unwrap().get("h"), Some(&Count(2)));
         for (bad, message) in [
-            (("gama", Number(1.0)), "unknown parameter `gama`; valid: gamma, h, solver"),
+            (("gama", Number(1.0)), "unknown parameter `gama`; valid: gamma, h, solver, alpha"),
+            (("alpha", Number(1.5)), "`alpha` is 1.5, expected a number from 0 to 1"),
+            (("alpha", Number(f64::NAN)), "`alpha` is NaN, expected a number from 0 to 1"),
             (("gamma", Number(-1.0)), "`gamma` is -1, expected a number >= 0"),
             (("gamma", Number(f64::INFINITY)), "`gamma` is inf, expected a number >= 0"),
             (("gamma", Number(f64::NAN)), "`gamma` is NaN, expected a number >= 0"),

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::grouping::sg_mtl;
+use crate::grouping::{clus_mtl, oracle_groups, sg_mtl};
 use crate::linear::{
-    Decomposition, GenGlMethod, StrengthMax, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso, ols, rmtfl,
-    rmtl, srml, srmtl, ssml, ssmtl_m, trace_norm,
+    Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
+    ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -31,6 +31,11 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<ssml::Ssml>(),
         plain::<multi_level_lasso::MultiLevelLasso>(),
         plain::<mtw::Mtw>(),
+        plain::<stl::Stl>(),
+        plain::<all_tasks::AllTasks>(),
+        plain::<clus_mtl::ClusMtl>(),
+        plain::<oracle_groups::OracleGroups>(),
+        plain::<oracle_support::OracleSupport>(),
         plain::<sg_mtl::SgMtl>(),
         plain::<sg_mtl::FusionSgMtl>(),
     ]

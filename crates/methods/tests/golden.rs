@@ -6,11 +6,16 @@ mod common;
 use std::fmt::Write;
 
 use common::{tight, weights};
+use mtl_core::Truth;
 use mtl_methods::{ParamValue, methods};
+use ndarray::Array2;
 
 #[test]
 fn output_per_revision() {
-    let data = common::random(12, 4, 3, 99);
+    // The truth is for the oracles.
+    let weights_of_truth = Array2::from_shape_fn((4, 3), |(j, t)| if (j + t) % 2 == 0 { 1.0 } else { 0.0 });
+    let truth = Truth { weights: weights_of_truth, shared_rows: vec![], groups: vec![0, 0, 1], outliers: vec![], support: None };
+    let data = common::random(12, 4, 3, 99).with_truth(truth);
     let mut text = String::new();
     for entry in methods() {
         let name = entry.info.name;

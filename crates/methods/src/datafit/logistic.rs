@@ -69,6 +69,15 @@ impl<'a> Logistic<'a> {
     /// If a label is neither -1 nor +1.
     pub fn new(data: &'a MultiTask, scale: LossScale, intercept: bool) -> Result<Self, FitError> {
         let m = data.n_tasks();
+        Self::with_factors(data, data.tasks.iter().map(|task| scale.factor(task.n(), m)).collect(), intercept)
+    }
+
+    /// The loss with factors `c_t` of one's own, one a task.
+    ///
+    /// # Errors
+    /// If a label is neither -1 nor +1.
+    pub fn with_factors(data: &'a MultiTask, factors: Vec<f64>, intercept: bool) -> Result<Self, FitError> {
+        let m = data.n_tasks();
         for task in &data.tasks {
             if let Some(label) = task.y.iter().find(|y| y.abs() != 1.0) {
                 let message = format!("task `{}`: a binary label is -1 or +1, not {label}", task.name);
@@ -77,7 +86,6 @@ impl<'a> Logistic<'a> {
         }
         let first = data.distinct_inputs();
         let groups = (0..m).filter(|&t| first[t] == t).map(|t| (t..m).filter(|&s| first[s] == t).collect()).collect();
-        let factors = data.tasks.iter().map(|task| scale.factor(task.n(), m)).collect();
         Ok(Self { data, factors, intercept, groups })
     }
 
@@ -175,18 +183,32 @@ impl<'a> Logistic<'a> {
     /// where `s` is the probability of the wrong label and `d = s (1 - s)` (iteratively reweighted least squares). It
     /// has the gradient and, up to a floor on `d`, the Hessian of the logistic loss, and differs by a constant.
     pub fn local(&self, point: &LogisticPoint) -> Statistics {
-        Statistics::new(self.expansion(point, None))
+        Statistics::new(self.expansion(point, None, |root| Gram::of(&root)))
+    }
+
+    /// The moments of [`Self::local`], with `X'X` in the form that a solver asks for.
+    pub fn local_moments(&self, point: &LogisticPoint, form: impl Fn(Array2<f64>) -> Gram) -> Moments {
+        self.expansion(point, None, form)
     }
 
     /// The same as a function of the weights of some features, for a point at which all others are zero.
     pub fn local_among(&self, point: &LogisticPoint, features: &[usize]) -> Moments {
-        self.expansion(point, Some(features))
+        self.expansion(point, Some(features), |root| Gram::of(&root))
     }
 
-    fn expansion(&self, point: &LogisticPoint, features: Option<&[usize]>) -> Moments {
-        let mut gram = Vec::with_capacity(self.n_tasks());
-        let mut correlations = Vec::with_capacity(self.n_tasks());
-        let mut yty = Array1::zeros(self.n_tasks());
+    fn expansion(
+        &self,
+        point: &LogisticPoint,
+        features: Option<&[usize]>,
+        form: impl Fn(Array2<f64>) -> Gram,
+    ) -> Moments {
+        let p = features.map_or(point.gradient.nrows(), <[usize]>::len);
+        let mut moments = Moments {
+            n: vec![1; self.n_tasks()],
+            gram: Vec::with_capacity(self.n_tasks()),
+            xty: Array2::zeros((p, self.n_tasks())),
+            yty: Array1::zeros(self.n_tasks()),
+        };
         for (t, (Task { x, y, .. }, f)) in self.data.tasks.iter().zip(&point.predictors).enumerate() {
             let c = self.factors[t];
             let curvature = floored_curvature(f);
@@ -202,13 +224,11 @@ impl<'a> Logistic<'a> {
                 None => self.weighted(x, &weights),
             };
             let response = response * weights.mapv(f64::sqrt);
-            correlations.push(root.t().dot(&response));
-            yty[t] = response.dot(&response);
-            gram.push(Arc::new(Gram::of(&root)));
+            moments.xty.column_mut(t).assign(&root.t().dot(&response));
+            moments.yty[t] = response.dot(&response);
+            moments.gram.push(Arc::new(form(root)));
         }
-        let p = correlations.first().map_or(0, Array1::len);
-        let xty = Array2::from_shape_fn((p, self.n_tasks()), |(j, t)| correlations[t][j]);
-        Moments { n: vec![1; self.n_tasks()], gram, xty, yty }
+        moments
     }
 
     /// What the duality gap has of this loss at the dual point that belongs to `scale` times the gradient, `scale <=

@@ -18,10 +18,12 @@ pub enum LossScale {
     MeanOverTasks,
     /// `sum_t ||y_t - X_t w_t||^2`.
     Sum,
+    /// `sum_t 1/n_t ||y_t - X_t w_t||^2`.
+    Mean,
 }
 
 impl LossScale {
-    const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum"];
+    const CHOICES: &'static [&'static str] = &["half-sum", "half-mean", "mean-over-tasks", "sum", "mean"];
 
     /// The parameter `loss_scale` of a method that has this scale unless asked for another.
     pub fn param(self) -> ParamSpec {
@@ -37,6 +39,7 @@ impl LossScale {
             Self::HalfMean => 1.0 / n as f64,
             Self::MeanOverTasks => 1.0 / (n * m) as f64,
             Self::Sum => 2.0,
+            Self::Mean => 2.0 / n as f64,
         }
     }
 }
@@ -47,7 +50,8 @@ mod tests {
 
     #[test]
     fn every_scale_is_its_own_default() {
-        for scale in [LossScale::HalfSum, LossScale::HalfMean, LossScale::MeanOverTasks, LossScale::Sum] {
+        use LossScale::{HalfMean, HalfSum, Mean, MeanOverTasks, Sum};
+        for scale in [HalfSum, HalfMean, MeanOverTasks, Sum, Mean] {
             let name = serde_json::to_value(scale).unwrap();
             assert_eq!(name, serde_json::to_value(scale.param().default).unwrap());
         }

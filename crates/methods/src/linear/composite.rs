@@ -19,7 +19,7 @@ use crate::solver::{
 pub(super) const INNER_ITERATIONS: usize = 20_000;
 
 /// Targets of a method with either loss.
-pub(super) const EITHER: &[Target] = &[Target::Regression, Target::Binary];
+pub(crate) const EITHER: &[Target] = &[Target::Regression, Target::Binary];
 
 /// `intercept`, for methods that learn labels.
 pub(super) fn intercept_param() -> ParamSpec {

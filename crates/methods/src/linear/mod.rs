@@ -1,7 +1,9 @@
 //! One linear model a task.
 
+pub mod all_tasks;
 pub mod caso;
 mod composite;
+pub(crate) mod elastic_net;
 pub mod gbdsp;
 mod gengl;
 pub mod kmsv;
@@ -11,14 +13,17 @@ pub mod metag;
 pub mod mtw;
 pub mod multi_level_lasso;
 pub mod ols;
+pub mod oracle_support;
 pub mod rmtfl;
 pub mod rmtl;
 pub mod srml;
 pub mod srmtl;
 pub mod ssml;
 pub mod ssmtl_m;
+pub mod stl;
 pub mod trace_norm;
 
+pub(crate) use composite::EITHER;
 pub use gengl::{Decomposition, GenGlMethod, StrengthMax};
 
 use std::collections::BTreeMap;
@@ -36,6 +41,11 @@ const FUSED: f64 = 1e-2;
 /// `intercept` of methods for which the data are centred.
 fn by_centring() -> ParamSpec {
     ParamSpec::flag("intercept", true, "an intercept a task, by centring")
+}
+
+/// `intercept` of methods with either loss.
+pub(crate) fn free_intercept() -> ParamSpec {
+    ParamSpec::flag("intercept", true, "an unpenalised intercept a task")
 }
 
 /// Groups of tasks whose weights have been fused, from the sum of the components.

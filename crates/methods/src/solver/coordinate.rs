@@ -1,7 +1,7 @@
 //! The lasso: coordinate descent to find the active features, Newton steps on them to finish.
 
 use mtl_core::moments::Gram;
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 
 use super::certificate::{DualPoint, duality_gap};
 use super::{Convergence, Objective, ResidualKind, Solution, SolverError, StopRule, Stopping};
@@ -10,6 +10,12 @@ use crate::method::Context;
 
 /// Sweeps over the active coordinates between two sweeps over all.
 const ACTIVE_SWEEPS: usize = 4;
+
+/// In [`TaskLasso::settle`]: active sweeps at most, the share of the first one's decrease below which another is not worth
+/// it, and Newton steps.
+const SETTLING_SWEEPS: usize = 100;
+const WORTHWHILE: f64 = 1e-2;
+const SETTLING_STEPS: usize = 8;
 
 /// Ridge of the Newton system, relative to its mean diagonal.
 const RIDGE: f64 = 1e-10;
@@ -86,7 +92,7 @@ pub(crate) struct Costs {
 }
 
 impl Costs {
-    fn symmetric(strength: f64, p: usize) -> Self {
+    pub(crate) fn symmetric(strength: f64, p: usize) -> Self {
         Self { up: vec![strength; p], down: vec![strength; p] }
     }
 
@@ -133,7 +139,7 @@ impl<'a> TaskLasso<'a> {
     }
 
     /// Recomputes what is kept up to date incrementally, so that rounding does not build up.
-    fn refresh(&mut self) {
+    pub(crate) fn refresh(&mut self) {
         match &mut self.curvature {
             Curvature::Full(gram) => {
                 self.slack.clone_from(&self.b);
@@ -214,6 +220,84 @@ impl<'a> TaskLasso<'a> {
         while !self.newton() {}
     }
 
+    /// [`Self::round`] for thousands of features: sweeps over the active coordinates for as long as they get on, then a
+    /// few Newton steps that take all weights whose sign would change to zero at once, where that lowers the objective.
+    /// Only weights that cost something on both sides may be in the problem, or none that cost anything.
+    pub(crate) fn settle(&mut self) {
+        self.refresh();
+        for j in 0..self.w.len() {
+            self.update(j);
+        }
+        let active = self.active();
+        let mut first = 0.0;
+        for sweep in 0..SETTLING_SWEEPS {
+            let mut decrease = 0.0;
+            for &j in &active {
+                let before = self.w[j];
+                self.update(j);
+                decrease += self.diagonal[j] * (self.w[j] - before).powi(2);
+            }
+            if sweep == 0 {
+                first = decrease;
+            }
+            if decrease <= WORTHWHILE * first {
+                break;
+            }
+        }
+        for _ in 0..SETTLING_STEPS {
+            if self.projected_newton() {
+                break;
+            }
+        }
+    }
+
+    /// A Newton step on the active coordinates, with those that would change sign at zero. Whether none did, or nothing
+    /// more can be done.
+    fn projected_newton(&mut self) -> bool {
+        let active = self.active();
+        let gradient: Array1<f64> = active.iter().map(|&j| self.slack(j) - self.costs.slope(j, self.w[j])).collect();
+        let mut step = gradient.clone();
+        if active.is_empty() || !self.newton_direction(&active, &mut step) || step.iter().any(|d| !d.is_finite()) {
+            return true;
+        }
+        let mut within = true;
+        for (&j, d) in active.iter().zip(&mut step) {
+            let kink = self.costs.up[j] + self.costs.down[j] > 0.0;
+            if kink && (self.w[j] + *d) * self.w[j] < 0.0 {
+                *d = -self.w[j];
+                within = false;
+            }
+        }
+        if !within && gradient.dot(&step) <= self.bend(&active, &step) / 2.0 {
+            return self.newton();
+        }
+        for (&j, d) in active.iter().zip(&step) {
+            // Exactly zero, whatever rounding says.
+            self.set(j, if *d == -self.w[j] { 0.0 } else { self.w[j] + d });
+        }
+        within
+    }
+
+    /// `d'(c X'X + ridge I)d` for a step on some coordinates.
+    fn bend(&self, active: &[usize], step: &Array1<f64>) -> f64 {
+        let curved = match &self.curvature {
+            Curvature::Full(gram) => {
+                let pulled = |&i: &usize| active.iter().zip(step).map(|(&j, d)| gram[[i, j]] * d).sum::<f64>();
+                active.iter().zip(step).map(|(i, d)| d * pulled(i)).sum()
+            }
+            Curvature::Root { columns, fitted } => {
+                let mut moved = vec![0.0; fitted.len()];
+                for (&j, d) in active.iter().zip(step) {
+                    if let Some(column) = columns.row(j).as_slice() {
+                        axpy(*d, column, &mut moved);
+                    }
+                }
+                moved.iter().map(|v| v * v).sum::<f64>()
+            }
+        };
+        self.factor * curved + self.ridge * step.dot(step)
+    }
+
     /// Moves the active coordinates towards their optimum for the present signs. Whether no sign stood in the way
     /// (or no step could be computed).
     ///
@@ -227,11 +311,9 @@ impl<'a> TaskLasso<'a> {
         }
         let mut direction: Array1<f64> =
             active.iter().map(|&j| self.slack(j) - self.costs.slope(j, self.w[j])).collect();
-        let mut curvature = self.among(&active);
-        let ridge = self.ridge + RIDGE * curvature.diag().mean().unwrap_or(0.0);
-        curvature.diag_mut().mapv_inplace(|d| d + ridge);
-        let Some(factor) = Cholesky::of(&curvature) else { return true };
-        factor.solve(&mut direction);
+        if !self.newton_direction(&active, &mut direction) {
+            return true;
+        }
         let mut step = 1.0;
         let mut blocking = None;
         for (&j, d) in active.iter().zip(&direction) {
@@ -253,25 +335,50 @@ impl<'a> TaskLasso<'a> {
         blocking.is_none()
     }
 
+    /// Overwrites a gradient by the Newton direction; whether there is one. With more active features than rows the
+    /// system is solved in the rows: `(rho I + c B'B)^{-1} = 1/rho (I - B'(rho/c I + BB')^{-1} B)`.
+    fn newton_direction(&self, active: &[usize], gradient: &mut Array1<f64>) -> bool {
+        let diagonal = active.iter().map(|&j| self.diagonal[j] - self.ridge).sum::<f64>();
+        let ridge = self.ridge + RIDGE * diagonal / active.len().max(1) as f64;
+        if let Curvature::Root { columns, fitted } = &self.curvature
+            && self.ridge > 0.0
+            && active.len() > fitted.len()
+        {
+            let rows = columns.select(Axis(0), active);
+            let mut system = rows.t().dot(&rows);
+            system.diag_mut().mapv_inplace(|d| d + ridge / self.factor);
+            let Some(system) = Cholesky::of(&system) else { return false };
+            let mut inner = rows.t().dot(gradient);
+            system.solve(&mut inner);
+            *gradient -= &rows.dot(&inner);
+            *gradient /= ridge;
+            return true;
+        }
+        let mut system = self.among(active);
+        system.diag_mut().mapv_inplace(|d| d + ridge);
+        let Some(system) = Cholesky::of(&system) else { return false };
+        system.solve(gradient);
+        true
+    }
+
     fn among(&self, active: &[usize]) -> Array2<f64> {
-        let k = active.len();
-        let mut out = Array2::zeros((k, k));
-        for (mut row, &i) in out.rows_mut().into_iter().zip(active) {
-            match &self.curvature {
-                Curvature::Full(gram) => {
+        match &self.curvature {
+            Curvature::Full(gram) => {
+                let k = active.len();
+                let mut out = Array2::zeros((k, k));
+                for (mut row, &i) in out.rows_mut().into_iter().zip(active) {
                     if let (Some(row), Some(gram)) = (row.as_slice_mut(), gram.row(i).as_slice()) {
                         for (o, &j) in row.iter_mut().zip(active) {
                             *o = self.factor * gram[j];
                         }
                     }
                 }
-                Curvature::Root { columns, .. } => {
-                    for (o, &j) in row.iter_mut().zip(active) {
-                        *o = self.factor * columns.row(i).dot(&columns.row(j));
-                    }
-                }
+                out
+            }
+            Curvature::Root { columns, .. } => {
+                let columns = columns.select(Axis(0), active);
+                columns.dot(&columns.t()) * self.factor
             }
         }
-        out
     }
 }

@@ -13,6 +13,7 @@ mod fista;
 mod malsar;
 mod newton;
 mod resolvent;
+mod row_lasso;
 mod spg;
 mod split;
 
@@ -26,6 +27,7 @@ pub use coupled::{Coupled, quadratic_minimum};
 pub use fista::fista;
 pub use malsar::{Malsar, Run, Sum, malsar};
 pub use newton::newton;
+pub use row_lasso::RowLasso;
 pub use spg::{Momentum, Smoothing, Spg, Step, spg};
 pub use split::Split;
 

@@ -87,3 +87,17 @@ pub fn correlation(data: &MultiTask, w: &Array2<f64>) -> Array2<f64> {
     }
     out
 }
+
+/// The same inputs with the signs of the targets as labels; both kinds occur in every task.
+pub fn labelled(data: &MultiTask) -> MultiTask {
+    let label = |y: &Array1<f64>| {
+        let middle = y.mean().unwrap();
+        y.mapv(|v| if v > middle { 1.0 } else { -1.0 })
+    };
+    MultiTask { target: Target::Binary, ..data.map(|_, x| x.clone(), |_, y| label(y)) }
+}
+
+/// Inputs and targets without their means, task by task.
+pub fn centred(data: &MultiTask) -> MultiTask {
+    data.map(|_, x| x - &x.mean_axis(ndarray::Axis(0)).unwrap(), |_, y| y - y.mean().unwrap())
+}
