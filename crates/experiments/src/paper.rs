@@ -8,7 +8,7 @@ use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec};
 use mtl_methods::{Entry, ParamValue};
 
-use crate::description::Description;
+use crate::description::{Description, statement_name};
 use crate::grid::Grid;
 use crate::published::Published;
 use crate::results::same;
@@ -151,6 +151,7 @@ impl Paper {
         let describe =
             |id: &Spanned<String>| Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog);
         let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+        check_statements(&published, &source("published")?, &descriptions)?;
         let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
         let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let findings_file = source("findings")?;
@@ -158,6 +159,18 @@ impl Paper {
         findings.iter().try_for_each(|finding| finding.check(&studies, &findings_file))?;
         Ok(Self { slug: slug.into(), folder, about, published, findings, descriptions, studies })
     }
+}
+
+/// Claims refer to statements that descriptions make.
+fn check_statements(published: &Published, source: &Source, descriptions: &[Description]) -> Result<(), YamlError> {
+    let of = |d: &Description| d.statement_ids().into_iter().map(|id| statement_name(&d.id, id)).collect::<Vec<_>>();
+    let valid: Vec<String> = descriptions.iter().flat_map(of).collect();
+    for claim in &published.claims {
+        if let Some(name) = claim.value.check.statements().into_iter().find(|name| !valid.iter().any(|v| v == name)) {
+            return Err(source.error(claim, unknown("statement", name, valid.iter().map(String::as_str))));
+        }
+    }
+    Ok(())
 }
 
 /// Figures over hyperparameters need every point scored, other ways of showing need one; what they name has to exist, and

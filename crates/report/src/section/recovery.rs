@@ -6,7 +6,7 @@ use mtl_experiments::study::{Draw, RecoveryMaps};
 use ndarray::Array2;
 
 use super::{Source, shown, slug};
-use crate::chart::{ChartError, Heat, HeatPanel};
+use crate::chart::{ChartError, Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
 use crate::document::{Block, number};
 
 /// Pictures in a row of signs.
@@ -25,12 +25,12 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
         };
         let Some(truth) = truth(results, dataset, maps.repeat, source) else { continue };
         let estimates = methods.into_iter().filter_map(|m| estimate(results, dataset, m, maps.repeat, source));
+        let row = |panels| HeatRow { name: shown(results, dataset), colours: Colours::Signed, panels };
         match maps.draw {
-            Draw::Weights => rows.push((shown(results, dataset), [truth].into_iter().chain(estimates).collect())),
+            Draw::Weights => rows.push(row([truth].into_iter().chain(estimates).collect())),
             Draw::Signs => {
                 let panels: Vec<HeatPanel> = signs(truth, estimates).collect();
-                let name = shown(results, dataset);
-                rows.extend(panels.chunks(SIGN_PANELS).map(|row| (name.clone(), row.to_vec())));
+                rows.extend(panels.chunks(SIGN_PANELS).map(|panels| row(panels.to_vec())));
             }
         }
     }
@@ -75,7 +75,7 @@ fn truth(results: &Results, dataset: &str, repeat: u32, source: Source<'_>) -> O
     let scores = results.study.methods.iter().filter_map(|m| results.scores(dataset, &m.label));
     let record = scores.filter_map(|s| s.records.get(&repeat)).next()?;
     let values = source.store.matrix(record.scored()?.artifacts.get("true-weights")?)?;
-    Some(HeatPanel { title: "truth".into(), subtitle: String::new(), values })
+    Some(HeatPanel { title: "truth".into(), subtitle: String::new(), values, axes: WEIGHTS })
 }
 
 fn estimate(results: &Results, dataset: &str, method: &str, repeat: u32, source: Source<'_>) -> Option<HeatPanel> {
@@ -83,5 +83,5 @@ fn estimate(results: &Results, dataset: &str, method: &str, repeat: u32, source:
     let point = record.scored()?;
     let values = source.store.matrix(point.artifacts.get("weights")?)?;
     let error = point.mean(Part::Test, Metric::RelativeError).map(number).unwrap_or_default();
-    Some(HeatPanel { title: method.to_owned(), subtitle: format!("relative error {error}"), values })
+    Some(HeatPanel { title: method.to_owned(), subtitle: format!("relative error {error}"), values, axes: WEIGHTS })
 }
