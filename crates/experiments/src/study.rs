@@ -82,7 +82,7 @@ pub enum Show {
 }
 
 /// The panels of a figure over families of data sets: one a family.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Families {
     /// Options of the horizontal axis; each family has one of them. The rows a task trains on stand for `samples`.
@@ -93,6 +93,9 @@ pub struct Families {
     /// in the families' other options.
     #[serde(default)]
     pub against: Option<String>,
+    /// Adds a table of the first place along the axis where the mean of the measure is as good as this.
+    #[serde(default)]
+    pub reach: Option<f64>,
 }
 
 /// The panels of a figure over iterations.
@@ -184,6 +187,8 @@ pub enum Draw {
     Weights,
     /// Their signs less the true signs.
     Signs,
+    /// The groups of tasks that each method learned.
+    Groups,
 }
 
 /// A data set as a study uses it.

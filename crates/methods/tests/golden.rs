@@ -14,7 +14,13 @@ use ndarray::Array2;
 fn output_per_revision() {
     // The truth is for the oracles.
     let weights_of_truth = Array2::from_shape_fn((4, 3), |(j, t)| if (j + t) % 2 == 0 { 1.0 } else { 0.0 });
-    let truth = Truth { weights: weights_of_truth, shared_rows: vec![], groups: vec![0, 0, 1], outliers: vec![], support: None };
+    let truth = Truth {
+        weights: weights_of_truth,
+        shared_rows: vec![],
+        groups: vec![0, 0, 1],
+        outliers: vec![],
+        support: None,
+    };
     let data = common::random(12, 4, 3, 99).with_truth(truth);
     let mut text = String::new();
     for entry in methods() {

@@ -123,7 +123,13 @@ fn what_cannot_be_done_is_said() {
 fn with_truth(data: &MultiTask, groups: &[usize]) -> MultiTask {
     let support = |(j, t): (usize, usize)| if j % 3 == groups[t] % 3 { 1.0 } else { 0.0 };
     let weights = Array2::from_shape_fn((data.n_features(), data.n_tasks()), support);
-    data.clone().with_truth(Truth { weights, shared_rows: vec![], groups: groups.to_vec(), outliers: vec![], support: None })
+    data.clone().with_truth(Truth {
+        weights,
+        shared_rows: vec![],
+        groups: groups.to_vec(),
+        outliers: vec![],
+        support: None,
+    })
 }
 
 /// The oracle is a group lasso within each true group, whatever the groups are called.
@@ -170,7 +176,13 @@ fn least_squares_on_the_support() {
     }
     // More features in the support than rows: the residuals vanish.
     let wide = MultiTask { truth: None, ..random(3, 9, 2, 8) };
-    let all = Truth { weights: Array2::ones((9, 2)), shared_rows: vec![], groups: vec![0, 0], outliers: vec![], support: None };
+    let all = Truth {
+        weights: Array2::ones((9, 2)),
+        shared_rows: vec![],
+        groups: vec![0, 0],
+        outliers: vec![],
+        support: None,
+    };
     let fitted = fit("oracle-support", &MultiTask { truth: Some(Arc::new(all)), ..wide }, &[]);
     assert!(fitted.objective.total < 1e-18);
 }

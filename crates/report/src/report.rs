@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
+use mtl_experiments::description::{Statements, statement_name};
 use mtl_experiments::results::Results;
 use mtl_experiments::{Paper, Store};
 
@@ -54,11 +55,15 @@ impl Report {
         store: &Store,
     ) -> Result<Self, ReportError> {
         let source = Source { paper, studies: results, store };
-        let claims = claims(source);
-        let mut blocks = summary(source, &claims);
+        let (mut sections, mut statements) = (Vec::new(), Statements::new());
         for described in described {
-            blocks.extend(description(described, source)?);
+            let (blocks, stated) = description(described, source)?;
+            sections.extend(blocks);
+            statements.extend(stated.into_iter().map(|s| (statement_name(&described.0.id, &s.id), s)));
         }
+        let claims = claims(source, &statements);
+        let mut blocks = summary(source, &claims);
+        blocks.extend(sections);
         for results in results {
             blocks.extend(study(results, source)?);
         }

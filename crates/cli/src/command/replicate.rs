@@ -156,7 +156,7 @@ impl Replicate {
         let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
         let found = self.wanted.find()?;
         if self.list {
-            emit(plan(&found.studies, &Store::reading(&found.store), jobs))?;
+            emit(plan(&found, &Store::reading(&found.store), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
         check_writable(&found.out)?;
@@ -218,9 +218,9 @@ fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store)
     Ok(())
 }
 
-/// The plan: per study, data set and method the cells that are there and those that are missing. Cells that several
+/// The plan: what needs no fit; per study, data set and method the cells that are there and those that are missing. Cells that several
 /// studies share are listed with the first.
-fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> String {
+fn plan(found: &Found, store: &Store, jobs: usize) -> String {
     use Column::{Left, Right};
     let mut table = Table::new([
         ("study", Left),
@@ -233,7 +233,10 @@ fn plan(studies: &[(Study, Vec<Resolved>)], store: &Store, jobs: usize) -> Strin
     ]);
     let mut total = Outlook::default();
     let mut seen = HashSet::new();
-    for (study, found) in studies {
+    for (described, _) in &found.described {
+        table.row([&described.id, "-", "needs no fit"]);
+    }
+    for (study, found) in &found.studies {
         let units = units(study, found);
         for data in found {
             let Some(variant) = &data.variant else {

@@ -1,6 +1,7 @@
-//! One method against known numbers: `recovery`, `constant`.
+//! One method against known numbers: `recovery`, `constant`. And what descriptions state: `statement`.
 
 use mtl_stats::claim::Relation as Bound;
+use mtl_stats::{ClaimOutcome, ClaimResult};
 
 use super::decision::{Decision, Operand, Series, bound, combine, stands, untested};
 use super::evidence::{Evidence, Place};
@@ -16,6 +17,16 @@ pub(super) fn recovery(c: &Recovery, evidence: &Evidence<'_>) -> Result<Decision
 
 pub(super) fn constant(c: &Constant, evidence: &Evidence<'_>) -> Result<Decision, String> {
     each_method(&c.on, &c.method, evidence, &|series, _| within(series, c.low, c.high))
+}
+
+/// Holds in every case, or is contradicted by one in which it does not.
+pub(super) fn statement(name: &str, evidence: &Evidence<'_>) -> Result<Decision, String> {
+    let described = name.split('/').next().unwrap_or(name);
+    let found = evidence.statements.get(name).ok_or_else(|| format!("{described} has not been looked at"))?;
+    let outcome = if found.holds() { ClaimOutcome::Supported } else { ClaimOutcome::Contradicted };
+    let details = vec![format!("{name}: holds in {} of {} cases", found.held, found.cases)];
+    let result = ClaimResult { outcome, p_for: None, p_against: None, effect: None, n: Some(found.cases) };
+    Ok(Decision { result, by_means: None, details })
 }
 
 /// The mean lies in a range.

@@ -7,15 +7,18 @@ use mtl_methods::ParamValue;
 
 use super::decision::Series;
 use super::scope::{Elsewhere, Names, Scope, Values};
+use crate::description::Statements;
 use crate::published::{Better, Published};
 use crate::results::{Missing, Results};
 
-/// Results of all studies of a paper.
+/// Results of all studies of a paper, and what its descriptions state.
 pub struct Evidence<'a> {
     /// The studies.
     pub studies: &'a [Results],
     /// For the direction of metrics that only the paper knows.
     pub published: &'a Published,
+    /// What descriptions put to the test.
+    pub statements: &'a Statements,
 }
 
 pub(super) type Params = BTreeMap<String, ParamValue>;

@@ -1,12 +1,13 @@
 //! The language in which a paper's claims are written down so that records can decide them.
 //!
-//! A claim is a combination (`all`, `any`, `not`) of a dozen primitives over cells of the results. A cell is named by
+//! A claim is a combination (`all`, `any`, `not`) of a dozen primitives over cells of the results, and of statements
+//! that descriptions put to the test without results. A cell is named by
 //! dataset, metric, method and hyperparameters; wherever a list stands instead of a name, the primitive has to hold
 //! for every element (or for `at_least` of them).
 //!
 //! `schema` and `scope` say what can be written, `problem` what of it means nothing. `evidence` finds the values, and
 //! one file a family of primitives decides on them: `compare` side by side, `rank` among all, `along` a parameter,
-//! `bound` against numbers.
+//! `bound` against numbers and by statements.
 
 mod along;
 mod bound;
@@ -50,6 +51,7 @@ pub fn evaluate(check: &Check, evidence: &Evidence<'_>) -> Decision {
         Check::Slope(c) => along::slope(c, evidence),
         Check::Recovery(c) => bound::recovery(c, evidence),
         Check::Constant(c) => bound::constant(c, evidence),
+        Check::Statement(name) => bound::statement(name, evidence),
         Check::Manual(reason) => Err(format!("not decided by records: {reason}")),
     };
     decided.unwrap_or_else(untested)

@@ -25,6 +25,10 @@ impl Check {
             Self::Manual(reason) => {
                 ("manual", require(!reason.trim().is_empty(), "say why records cannot decide, and what does"))
             }
+            Self::Statement(name) => {
+                let two = name.split_once('/').is_some_and(|(of, id)| !of.is_empty() && !id.is_empty());
+                ("statement", require(two, format!("`{name}` is not of the form description/statement")))
+            }
             Self::Compare(c) => ("compare", compare(c)),
             Self::Ratio(c) => ("ratio", ratio(c)),
             Self::Equal(c) => ("equal", {

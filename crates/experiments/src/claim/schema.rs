@@ -59,6 +59,8 @@ pub enum Check {
     Equal(Equal),
     /// A value is a known number.
     Constant(Constant),
+    /// A statement of a description, `description/id`, holds in all cases that were tried.
+    Statement(String),
     /// Cannot be decided from records; says why, and what decides it instead.
     Manual(String),
 }
@@ -343,6 +345,16 @@ impl Check {
             Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::manual).collect(),
             Self::Not(part) => part.manual(),
             Self::Manual(reason) => vec![reason],
+            _ => Vec::new(),
+        }
+    }
+
+    /// The names of all statements of descriptions in it.
+    pub fn statements(&self) -> Vec<&str> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::statements).collect(),
+            Self::Not(part) => part.statements(),
+            Self::Statement(name) => vec![name],
             _ => Vec::new(),
         }
     }

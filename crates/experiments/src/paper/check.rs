@@ -1,6 +1,8 @@
 //! What studies and findings name has to exist and to go together.
 
 use super::{DataUse, MethodUse, Study};
+use crate::description::{Description, statement_name};
+use crate::published::Published;
 use crate::study::{Families, Finding, FindingSide, Score, Show};
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
@@ -130,4 +132,20 @@ impl Finding {
         }
         Ok(())
     }
+}
+
+/// Claims refer to statements that descriptions make.
+pub(super) fn statements(
+    published: &Published,
+    source: &Source,
+    descriptions: &[Description],
+) -> Result<(), YamlError> {
+    let of = |d: &Description| d.statement_ids().into_iter().map(|id| statement_name(&d.id, id)).collect::<Vec<_>>();
+    let valid: Vec<String> = descriptions.iter().flat_map(of).collect();
+    for claim in &published.claims {
+        if let Some(name) = claim.value.check.statements().into_iter().find(|name| !valid.iter().any(|v| v == name)) {
+            return Err(source.error(claim, unknown("statement", name, valid.iter().map(String::as_str))));
+        }
+    }
+    Ok(())
 }

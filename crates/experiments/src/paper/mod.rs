@@ -126,6 +126,7 @@ impl Paper {
         let describe =
             |id: &Spanned<String>| Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog);
         let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
+        check::statements(&published, &source("published")?, &descriptions)?;
         let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
         let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         let findings_file = source("findings")?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mtl_core::Metric;
 use mtl_data::DatasetSpec;
 use mtl_experiments::claim::{Check, Decision, Evidence, evaluate};
+use mtl_experiments::description::Statements;
 use mtl_experiments::plan::{Resolved, Variant};
 use mtl_experiments::published::Published;
 use mtl_experiments::results::{Results, Scores};
@@ -25,6 +26,7 @@ pub const METHODS: [(&str, [f64; 2], usize); 4] =
 pub struct Lab {
     pub results: Vec<Results>,
     pub published: Published,
+    pub statements: Statements,
 }
 
 /// A scored cell with these test values.
@@ -94,13 +96,14 @@ impl Lab {
     }
 
     pub fn of(results: Vec<Results>) -> Self {
-        Self { results, published: Folder::new().load().unwrap().published }
+        Self { results, published: Folder::new().load().unwrap().published, statements: Statements::new() }
     }
 
     pub fn decide(&self, check: &str) -> Decision {
         let check: Check = serde_yaml::from_str(check).unwrap_or_else(|e| panic!("{check}\n{e}"));
         check.problem().unwrap_or_else(|e| panic!("{e}"));
-        evaluate(&check, &Evidence { studies: &self.results, published: &self.published })
+        let Self { results: studies, published, statements } = self;
+        evaluate(&check, &Evidence { studies, published, statements })
     }
 
     /// Checks outcome and verdict by means, written `supported +`, `inconclusive -` or `untested`.

@@ -1,4 +1,4 @@
-//! Weight matrices as pictures: one frame a matrix, rows of frames on one colour scale.
+//! Matrices as pictures: one frame a matrix, rows of frames on one colour scale.
 
 use ndarray::Array2;
 use plotters::element::BitMapElement;
@@ -13,15 +13,41 @@ pub struct HeatPanel {
     pub title: String,
     /// Below the title, small.
     pub subtitle: String,
-    /// The matrix, features x tasks.
+    /// The matrix.
     pub values: Array2<f64>,
+    /// What its rows and columns are.
+    pub axes: [&'static str; 2],
 }
 
-/// Rows of matrices; each row has its own colour scale.
+/// What weights are drawn as: the axes of their matrix.
+pub const WEIGHTS: [&str; 2] = ["feature", "task"];
+
+/// How values become colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    /// Blue below zero and red above, up to the largest value of the row. By the root of the value, so that small ones
+    /// are seen: whether weights are exactly zero is what these pictures are about.
+    Signed,
+    /// From white at 0 to black at 1.
+    Shares,
+}
+
+/// A row of matrices on one colour scale.
+#[derive(Debug, Clone)]
+pub struct HeatRow {
+    /// Above the row.
+    pub name: String,
+    /// The colours.
+    pub colours: Colours,
+    /// The matrices.
+    pub panels: Vec<HeatPanel>,
+}
+
+/// Rows of matrices.
 #[derive(Debug, Clone)]
 pub struct Heat {
-    /// Name and frames of each row.
-    pub rows: Vec<(String, Vec<HeatPanel>)>,
+    /// The rows.
+    pub rows: Vec<HeatRow>,
 }
 
 const LEFT: f64 = 56.0;
@@ -33,21 +59,24 @@ const BAR: f64 = 70.0;
 
 impl Chart for Heat {
     fn size(&self) -> (u32, u32) {
-        let columns = self.rows.iter().map(|(_, panels)| panels.len()).max().unwrap_or(1) as f64;
+        let columns = self.rows.iter().map(|row| row.panels.len()).max().unwrap_or(1) as f64;
         let width = LEFT + columns * (FRAME.0 + GAP) + BAR;
         (width as u32, (self.rows.len() as f64 * (HEAD + FRAME.1 + FOOT)) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError> {
-        for (r, (name, panels)) in self.rows.iter().enumerate() {
+        for (r, HeatRow { name, colours, panels }) in self.rows.iter().enumerate() {
             let top = r as f64 * (HEAD + FRAME.1 + FOOT) + HEAD;
             canvas.text(name, LEFT, top - HEAD + 14.0, 14.0, Align::Left, BLACK)?;
-            let largest = panels.iter().flat_map(|p| &p.values).fold(0.0_f64, |m, v| m.max(v.abs())).max(1e-12);
+            let largest = match colours {
+                Colours::Signed => panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs())),
+                Colours::Shares => 1.0,
+            };
             for (c, panel) in panels.iter().enumerate() {
-                panel.draw(canvas, (LEFT + c as f64 * (FRAME.0 + GAP), top), largest)?;
+                panel.draw(canvas, (LEFT + c as f64 * (FRAME.0 + GAP), top), *colours, largest)?;
             }
             let x = LEFT + panels.len() as f64 * (FRAME.0 + GAP) - 34.0;
-            colour_bar(canvas, (x, top), largest)?;
+            colour_bar(canvas, (x, top), *colours, largest)?;
         }
         Ok(())
     }
@@ -58,12 +87,13 @@ impl HeatPanel {
         &self,
         canvas: &Canvas<'_, DB>,
         (x, y): (f64, f64),
+        colours: Colours,
         largest: f64,
     ) -> Result<(), ChartError> {
         let (p, m) = self.values.dim();
         let colour = |u: f64, v: f64| {
             let (i, j) = ((v * p as f64) as usize, (u * m as f64) as usize);
-            diverging(self.values[[i.min(p - 1), j.min(m - 1)]] / largest)
+            colours.of(self.values[[i.min(p - 1), j.min(m - 1)]] / largest)
         };
         bitmap(canvas, (x, y), FRAME, &colour)?;
         canvas.frame((x, y), FRAME)?;
@@ -73,18 +103,24 @@ impl HeatPanel {
         for (position, text, align) in [(0.0, "1".to_owned(), Align::Left), (1.0, m.to_string(), Align::Right)] {
             canvas.text(&text, x + position * FRAME.0, y + FRAME.1 + 11.0, 11.0, align, BLACK)?;
         }
-        canvas.text("task", centre, y + FRAME.1 + 11.0, 11.0, Align::Centre, BLACK)?;
+        canvas.text(self.axes[1], centre, y + FRAME.1 + 11.0, 11.0, Align::Centre, BLACK)?;
         canvas.text("1", x - 6.0, y + 5.0, 11.0, Align::Right, BLACK)?;
-        canvas.text("feature", x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
+        canvas.text(self.axes[0], x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
         canvas.text(&p.to_string(), x - 6.0, y + FRAME.1 - 5.0, 11.0, Align::Right, BLACK)
     }
 }
 
-fn colour_bar<DB: DrawingBackend>(canvas: &Canvas<'_, DB>, (x, y): (f64, f64), largest: f64) -> Result<(), ChartError> {
+fn colour_bar<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    (x, y): (f64, f64),
+    colours: Colours,
+    largest: f64,
+) -> Result<(), ChartError> {
     let size = (12.0, FRAME.1);
-    bitmap(canvas, (x, y), size, &|_, v| diverging(1.0 - 2.0 * v))?;
+    let least = if colours == Colours::Signed { -1.0 } else { 0.0 };
+    bitmap(canvas, (x, y), size, &|_, v| colours.of(1.0 + (least - 1.0) * v))?;
     canvas.frame((x, y), size)?;
-    let ends = [largest, 0.0, -largest];
+    let ends = [largest, f64::midpoint(1.0, least) * largest, least * largest];
     for (i, value) in ends.into_iter().enumerate() {
         let at = y + 5.0 + i as f64 * (FRAME.1 - 10.0) / 2.0;
         canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
@@ -115,13 +151,18 @@ fn bitmap<DB: DrawingBackend>(
     }
 }
 
-/// Blue below zero, white at zero, red above, apart for every kind of colour vision.
-fn diverging(value: f64) -> RGBColor {
-    const BLUE: [f64; 3] = [5.0, 80.0, 160.0];
-    const RED: [f64; 3] = [178.0, 40.0, 24.0];
-    let end = if value < 0.0 { BLUE } else { RED };
-    // The root makes small weights visible: whether they are exactly zero is what these pictures are about.
-    let share = value.abs().min(1.0).sqrt();
-    let [r, g, b] = end.map(|c| (255.0 + share * (c - 255.0)).round() as u8);
-    RGBColor(r, g, b)
+impl Colours {
+    /// The colour of a value from -1 to 1, apart for every kind of colour vision.
+    fn of(self, value: f64) -> RGBColor {
+        const BLUE: [f64; 3] = [5.0, 80.0, 160.0];
+        const RED: [f64; 3] = [178.0, 40.0, 24.0];
+        const DARK: [f64; 3] = [16.0, 24.0, 40.0];
+        let size = value.abs().min(1.0);
+        let (end, share) = match self {
+            Self::Signed => (if value < 0.0 { BLUE } else { RED }, size.sqrt()),
+            Self::Shares => (DARK, size),
+        };
+        let [r, g, b] = end.map(|c| (255.0 + share * (c - 255.0)).round() as u8);
+        RGBColor(r, g, b)
+    }
 }

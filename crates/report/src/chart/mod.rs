@@ -5,12 +5,14 @@ mod grid;
 mod heat;
 mod intervals;
 mod lines;
+mod solid;
 
 pub use axis::{Axis, Scale};
 pub use grid::{GridPanel, Grids};
-pub use heat::{Heat, HeatPanel};
+pub use heat::{Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
 pub use intervals::{Intervals, Mark, Panel, Series};
 pub use lines::{Line, LinePanel, LineStyle, Lines, Point};
+pub use solid::{Point3, SolidPanel, Solids};
 
 use std::sync::Once;
 

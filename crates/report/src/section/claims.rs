@@ -1,6 +1,7 @@
 //! What the paper states, and whether our results agree.
 
 use mtl_experiments::claim::{Decision, Evidence, evaluate};
+use mtl_experiments::description::Statements;
 use mtl_stats::ClaimOutcome;
 
 use super::{Source, stamp};
@@ -15,8 +16,8 @@ pub struct Claims {
 }
 
 /// Decides every claim.
-pub fn claims(source: Source<'_>) -> Claims {
-    let evidence = Evidence { studies: source.studies, published: &source.paper.published };
+pub fn claims(source: Source<'_>, statements: &Statements) -> Claims {
+    let evidence = Evidence { studies: source.studies, published: &source.paper.published, statements };
     let mut tested = Table::new(
         "claims",
         "The paper's claims, decided by our results",
@@ -51,7 +52,14 @@ pub fn claims(source: Source<'_>) -> Claims {
         the 0.05 level, part by part where it has several; p is that of the outcome.";
     tested.notes.push(evidence_note.into());
     let stamps: Vec<String> = source.studies.iter().map(|r| format!("{}: {}", r.study.id, stamp(r))).collect();
-    tested.notes.push(format!("Decided by {}.", stamps.join(". ")));
+    if !stamps.is_empty() {
+        tested.notes.push(format!("Decided by {}.", stamps.join(". ")));
+    }
+    if !statements.is_empty() {
+        let note = "What is stated without any fit is supported if it held in all cases tried, and contradicted by one in \
+            which it did not.";
+        tested.notes.push(note.into());
+    }
     let mut blocks = vec![Block::heading(2, "claims", "Claims")];
     if !tested.rows.is_empty() {
         blocks.push(tested.shown());

@@ -10,7 +10,7 @@ use mtl_stats::growth::exponent;
 
 use super::{Source, slug, stamp};
 use crate::chart::{Axis, ChartError, Line, LinePanel, LineStyle, Lines, Point, Scale};
-use crate::document::{Block, Cell, Table, plus_minus};
+use crate::document::{Block, Cell, Column, Table, number, plus_minus};
 
 /// A panel a family with a line a method (or, against another method, a line for each value of the other options), the
 /// numbers, and what is said about them: exponents of times, paired tests of differences.
@@ -50,6 +50,7 @@ pub fn blocks(results: &Results, show: &Families, source: Source<'_>) -> Result<
     if show.measure == Quantity::Seconds {
         blocks.push(exponents(&families, results).shown());
     }
+    blocks.extend(show.reach.map(|target| reached(&families, results, show, target).shown()));
     blocks.push(numbers(&families, results, show).folded());
     if show.against.is_some() {
         blocks.extend(super::comparison::paired(results).map(Table::folded));
@@ -197,7 +198,7 @@ fn exponents(families: &[Family<'_>], results: &Results) -> Table {
     }
     let caption = format!("{}: exponents of growth", study.source);
     let mut table = Table::new(&study.id, caption, &["seconds along"]);
-    table.columns.extend(methods.iter().map(|m| crate::document::Column { title: m.clone(), numeric: true }));
+    table.columns.extend(methods.iter().map(|m| Column { title: m.clone(), numeric: true }));
     table.stamp = stamp(results);
     for family in families {
         let lines = family.lines();
@@ -221,5 +222,37 @@ fn exponents(families: &[Family<'_>], results: &Results) -> Table {
         "Slope on logarithmic axes, fitted to each repeat by least squares; mean ± standard deviation over repeats."
             .into(),
     );
+    table
+}
+
+/// Where along the axis the mean of the measure first is as good as `target`.
+fn reached(families: &[Family<'_>], results: &Results, show: &Families, target: f64) -> Table {
+    let study = &results.study;
+    let name = show.measure.name();
+    let higher = matches!(show.measure, Quantity::Metric(metric) if metric.higher_is_better());
+    let relation = if higher { "at least" } else { "at most" };
+    let caption = format!("{}: where {name} is first {relation} {target}", study.source);
+    let mut table = Table::new(format!("{}-reached", study.id), caption, &["family", "axis"]);
+    let methods = results.methods();
+    table.columns.extend(methods.iter().map(|m| Column { title: (*m).to_owned(), numeric: true }));
+    table.stamp = stamp(results);
+    for family in families {
+        let lines = family.lines();
+        let first = |method: &&str| {
+            let points = lines.iter().find(|(line, _)| line == method).map_or(&[][..], |(_, points)| points.as_slice());
+            let good = |(_, values): &&(f64, BTreeMap<u32, f64>)| {
+                let mean = values.values().sum::<f64>() / values.len() as f64;
+                if higher { mean >= target } else { mean <= target }
+            };
+            match (points.iter().find(good), points.last()) {
+                (Some((x, _)), _) => Cell::number(*x),
+                (None, Some((x, _))) => Cell::text(format!("> {}", number(*x))),
+                (None, None) => Cell::text("–"),
+            }
+        };
+        let head = [Cell::text(family.label), Cell::text(family.axis())];
+        table.rows.push(head.into_iter().chain(methods.iter().map(first)).collect());
+    }
+    table.notes.push("Means over repeats, at the places that were tried.".into());
     table
 }

@@ -3,17 +3,18 @@
 use mtl_core::{Metric, split::Part};
 use mtl_experiments::results::Results;
 use mtl_experiments::study::{Draw, RecoveryMaps};
+use mtl_methods::{ParamValue, TASK_GROUP};
 use ndarray::Array2;
 
 use super::{Source, shown, slug};
-use crate::chart::{ChartError, Heat, HeatPanel};
+use crate::chart::{ChartError, Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
 use crate::document::{Block, number};
 
 /// Pictures in a row of signs.
 const SIGN_PANELS: usize = 5;
 
 /// Pictures of weights, one row a data set: truth, the method made for it, the proposed one. Of signs: the true ones, then
-/// the difference that each method makes.
+/// the difference that each method makes. Of groups: those of each method.
 pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
     let study = &results.study;
     let mut rows = Vec::new();
@@ -23,15 +24,27 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
             Some(standard) => vec![standard, &study.reference],
             None => study.methods.iter().map(|m| &m.label).collect(),
         };
+        if maps.draw == Draw::Groups {
+            let panels: Vec<HeatPanel> =
+                methods.into_iter().filter_map(|m| groups(results, dataset, m, maps.repeat)).collect();
+            let row = |panels: &[HeatPanel]| HeatRow {
+                name: shown(results, dataset),
+                colours: Colours::Shares,
+                panels: panels.to_vec(),
+            };
+            rows.extend(panels.chunks(SIGN_PANELS).map(row));
+            continue;
+        }
         let Some(truth) = truth(results, dataset, maps.repeat, source) else { continue };
         let estimates = methods.into_iter().filter_map(|m| estimate(results, dataset, m, maps.repeat, source));
+        let row = |panels| HeatRow { name: shown(results, dataset), colours: Colours::Signed, panels };
         match maps.draw {
-            Draw::Weights => rows.push((shown(results, dataset), [truth].into_iter().chain(estimates).collect())),
+            Draw::Weights => rows.push(row([truth].into_iter().chain(estimates).collect())),
             Draw::Signs => {
                 let panels: Vec<HeatPanel> = signs(truth, estimates).collect();
-                let name = shown(results, dataset);
-                rows.extend(panels.chunks(SIGN_PANELS).map(|row| (name.clone(), row.to_vec())));
+                rows.extend(panels.chunks(SIGN_PANELS).map(|panels| row(panels.to_vec())));
             }
+            Draw::Groups => {}
         }
     }
     if rows.is_empty() {
@@ -52,6 +65,10 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
                 "{source_name}: true signs of repeat {repeat}, features x tasks, then the learned sign less the true one \
                  for each method: white where the sign is right, red where it is too large, blue where it is too small."
             ),
+        ),
+        Draw::Groups => (
+            "groups",
+            format!("{source_name}: groups learned in repeat {repeat}, groups x tasks; a task's group is filled."),
         ),
     };
     Ok(vec![source.figure(&study.id, slug(&[&study.id, name]), caption, &Heat { rows })?])
@@ -75,7 +92,7 @@ fn truth(results: &Results, dataset: &str, repeat: u32, source: Source<'_>) -> O
     let scores = results.study.methods.iter().filter_map(|m| results.scores(dataset, &m.label));
     let record = scores.filter_map(|s| s.records.get(&repeat)).next()?;
     let values = source.store.matrix(record.scored()?.artifacts.get("true-weights")?)?;
-    Some(HeatPanel { title: "truth".into(), subtitle: String::new(), values })
+    Some(HeatPanel { title: "truth".into(), subtitle: String::new(), values, axes: WEIGHTS })
 }
 
 fn estimate(results: &Results, dataset: &str, method: &str, repeat: u32, source: Source<'_>) -> Option<HeatPanel> {
@@ -83,5 +100,22 @@ fn estimate(results: &Results, dataset: &str, method: &str, repeat: u32, source:
     let point = record.scored()?;
     let values = source.store.matrix(point.artifacts.get("weights")?)?;
     let error = point.mean(Part::Test, Metric::RelativeError).map(number).unwrap_or_default();
-    Some(HeatPanel { title: method.to_owned(), subtitle: format!("relative error {error}"), values })
+    Some(HeatPanel { title: method.to_owned(), subtitle: format!("relative error {error}"), values, axes: WEIGHTS })
+}
+
+/// The learned groups, groups x tasks; as many rows as the method could have used, where it says so.
+fn groups(results: &Results, dataset: &str, method: &str, repeat: u32) -> Option<HeatPanel> {
+    let record = results.scores(dataset, method)?.records.get(&repeat)?.clone();
+    let point = record.scored()?;
+    let labels = point.memberships.get(TASK_GROUP)?;
+    let used = labels.iter().max()? + 1;
+    let allowed = match point.params.get("n_groups") {
+        Some(ParamValue::Count(n)) => usize::try_from(*n).unwrap_or(used),
+        _ => used,
+    };
+    let mut values = Array2::zeros((used.max(allowed), labels.len()));
+    labels.iter().enumerate().for_each(|(t, &group)| values[[group, t]] = 1.0);
+    let part = |metric: Metric| Some(format!("{} {}", metric.name(), number(point.mean(Part::Test, metric)?)));
+    let parts: Vec<String> = [Metric::ActiveGroups, Metric::GroupAri].into_iter().filter_map(part).collect();
+    Some(HeatPanel { title: method.to_owned(), subtitle: parts.join(", "), values, axes: ["group", "task"] })
 }

@@ -102,7 +102,9 @@ pub fn summary(source: Source<'_>, claims: &Claims) -> Vec<Block> {
             Cell::count(counts.not_run),
         ]);
     }
-    blocks.push(table.shown());
+    if !table.rows.is_empty() {
+        blocks.push(table.shown());
+    }
     blocks.extend(notices(source.studies).into_iter().map(Block::notice));
     blocks
 }

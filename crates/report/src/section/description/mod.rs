@@ -1,7 +1,9 @@
-//! Tables and figures that describe methods and data: declarations, strengths, sizes.
+//! Tables and figures that describe methods and data: declarations, strengths, sizes, memberships.
+
+mod membership;
 
 use mtl_data::Catalog;
-use mtl_experiments::description::{Description, Shows};
+use mtl_experiments::description::{Description, Shows, Statement};
 use mtl_experiments::paper::MethodUse;
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::published::PublishedRow;
@@ -16,19 +18,37 @@ use crate::document::{Block, Cell, Table, Tone};
 /// A description with the data it needs.
 pub type Described = (Description, Vec<Resolved>);
 
-/// One description.
+/// One description, and what it puts to the test.
 ///
 /// # Errors
 /// If a chart cannot be drawn.
-pub fn description((description, data): &Described, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
+pub fn description(
+    (description, data): &Described,
+    source: Source<'_>,
+) -> Result<(Vec<Block>, Vec<Statement>), ChartError> {
     let mut blocks = vec![Block::heading(2, &description.id, format!("{}: {}", description.source, description.title))];
     blocks.extend(description.note.iter().map(Block::text));
+    let mut statements = Vec::new();
     match &description.shows {
         Shows::Declarations(methods) => blocks.push(declarations(description, methods).shown()),
         Shows::Strengths(method, panels) => blocks.push(strengths(description, method, panels, source)?),
         Shows::Sizes(_) => blocks.push(sizes(description, data, source).shown()),
+        Shows::ToyPairs(toy) => {
+            blocks.extend(membership::toy_pairs(description, toy, source)?);
+            statements = toy.pairs.iter().map(|pair| toy.statement(pair)).collect();
+        }
+        Shows::UnitBalls(balls) => blocks.extend(membership::unit_balls(description, balls, source)?),
+        Shows::KnownWeights(known) => {
+            let found = known.search();
+            blocks.extend(membership::known_weights(description, known, &found, source)?);
+            statements = known.decided(&found);
+        }
+        Shows::Theorems(theorems) => statements = theorems.decided(),
     }
-    Ok(blocks)
+    if !statements.is_empty() {
+        blocks.push(membership::statements(description, &statements));
+    }
+    Ok((blocks, statements))
 }
 
 /// A strength as a product of one of the method's strengths and a power of phi, found by trying values whose products

@@ -1,4 +1,20 @@
 //! Tables and figures that describe methods or data, and need no fit.
+//!
+//! Some state something besides, and say in how many cases it held: a [`Statement`], which claims refer to.
+
+mod equation;
+mod known_weights;
+mod statement;
+mod theorems;
+mod toy_pairs;
+mod unit_balls;
+
+pub use equation::Equation;
+pub use known_weights::{Best, Drawn, Expected, Holds, KnownWeights};
+pub use statement::{Statement, Statements, statement_name};
+pub use theorems::{Theorem, Theorems};
+pub use toy_pairs::{Compared, Costs, Free, Pair, Span, ToyPairs, Weight};
+pub use unit_balls::{Ball, UnitBalls};
 
 use std::collections::BTreeMap;
 
@@ -35,6 +51,14 @@ enum ShowFile {
     Strengths(StrengthsFile),
     /// Sizes of data sets.
     Sizes(Vec<DataEntry>),
+    /// What two tasks cost in one group and in two.
+    ToyPairs(ToyPairs),
+    /// Unit balls of a regulariser.
+    UnitBalls(UnitBalls),
+    /// The best shares of tasks in groups for known weights.
+    KnownWeights(KnownWeights),
+    /// Theorems on random cases.
+    Theorems(Theorems),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -70,6 +94,14 @@ pub enum Shows {
     Strengths(Box<MethodUse>, Vec<ParamSet>),
     /// Sizes of data sets.
     Sizes(Vec<DataUse>),
+    /// What two tasks cost in one group and in two.
+    ToyPairs(ToyPairs),
+    /// Unit balls of a regulariser.
+    UnitBalls(UnitBalls),
+    /// The best shares of tasks in groups for known weights.
+    KnownWeights(KnownWeights),
+    /// Theorems on random cases.
+    Theorems(Theorems),
 }
 
 impl Description {
@@ -106,24 +138,43 @@ impl Description {
                 Shows::Strengths(Box::new(method), panels)
             }
             ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), source, catalog)?),
+            ShowFile::ToyPairs(pairs) => checked(Shows::ToyPairs(pairs.clone()), pairs.check(), source)?,
+            ShowFile::UnitBalls(balls) => checked(Shows::UnitBalls(balls.clone()), balls.check(), source)?,
+            ShowFile::KnownWeights(known) => checked(Shows::KnownWeights(known.clone()), known.check(), source)?,
+            ShowFile::Theorems(theorems) => checked(Shows::Theorems(theorems.clone()), theorems.check(), source)?,
         };
-        Ok(Self {
-            id: id.into(),
-            title: file.title,
-            source: file.source,
-            note: file.note,
-            published: file.published.map(|p| p.value),
-            shows,
-        })
+        let published = file.published.map(|p| p.value);
+        let description =
+            Self { id: id.into(), title: file.title, source: file.source, note: file.note, published, shows };
+        let ids = description.statement_ids();
+        if let Some((_, twice)) = ids.iter().enumerate().find(|(i, id)| ids[..*i].contains(id)) {
+            return Err(source.error_below(&["show", twice], format!("the statement `{twice}` is made twice")));
+        }
+        Ok(description)
     }
 
     /// The data sets it needs.
     pub fn data(&self) -> &[DataUse] {
         match &self.shows {
             Shows::Sizes(data) => data,
-            Shows::Declarations(_) | Shows::Strengths(..) => &[],
+            _ => &[],
         }
     }
+
+    /// Names of its statements.
+    pub fn statement_ids(&self) -> Vec<&str> {
+        match &self.shows {
+            Shows::ToyPairs(toy) => toy.pairs.iter().map(|p| p.id.as_str()).collect(),
+            Shows::KnownWeights(known) => known.statements.iter().map(|s| s.id.as_str()).collect(),
+            Shows::Theorems(theorems) => theorems.cases.keys().map(|t| t.id()).collect(),
+            Shows::Declarations(_) | Shows::Strengths(..) | Shows::Sizes(_) | Shows::UnitBalls(_) => Vec::new(),
+        }
+    }
+}
+
+/// What a description shows, unless it makes no sense.
+fn checked(shows: Shows, check: Result<(), String>, source: &Source) -> Result<Shows, YamlError> {
+    check.map(|()| shows).map_err(|message| source.error_below(&["show"], message))
 }
 
 /// Only methods of the generalized group lasso declare components and penalties.
