@@ -143,7 +143,7 @@ fn claims_name_statements_that_are_made() {
         folder.replace("paper", "studies: [s]", "descriptions: [d]\nstudies: [s]");
         folder.write("d", "title: T\nsource: S\nshow: {theorems: {seed: 1, cases: {concave: 1}}}\n");
         let claim = format!("{{id: c, source: s, says: x, check: {{not: {{statement: {statement}}}}}}}");
-        folder.write("published", &format!("tables: {{}}\nclaims:\n  - {claim}\n"));
+        folder.replace("published", "claims: []", &format!("claims:\n  - {claim}\n"));
         folder.load().map(|paper| paper.descriptions[0].statement_ids().len()).map_err(|e| e.to_string())
     };
     assert_eq!(claimed("d/concave"), Ok(1));
