@@ -151,7 +151,7 @@ fn a_plan_shows_cells_and_time_and_runs_nothing() {
     let folder = workspace();
     let run = folder.mtl("replicate tiny --offline --list").ok();
     assert!(run.stdout.contains("fig1") && run.stdout.contains(" to run, about "), "{run:?}");
-    assert!(run.stdout.contains("skipped"), "{run:?}");
+    assert!(run.stdout.contains("skipped") && run.stdout.contains("needs no fit"), "{run:?}");
     assert_eq!(folder.names(), ["experiments"]);
 }
 

@@ -125,4 +125,27 @@ fn descriptions_are_read_and_checked() {
     assert!(described("declarations: {GLL: {}}").unwrap_err().contains("d.yaml:4:"));
     assert!(described("declarations: {GL: {gama: 1}}").unwrap_err().contains("gama"));
     assert!(described("sizes: [{label: D, dataset: synthetic-gll}]").unwrap_err().contains("synthetic-gl"));
+    let pairs = |pairs: &str| {
+        described(&format!("toy-pairs: {{regulariser: eq2, a: {{from: 0, to: 1, points: 2}}, pairs: [{pairs}]}}"))
+    };
+    let pair = "{id: p, weights: [[1], [a]], one_group: same}";
+    assert_eq!(pairs(pair), Ok(0));
+    assert!(pairs(&format!("{pair}, {pair}")).unwrap_err().contains("the statement `p` is made twice"));
+    assert!(pairs("{id: p, weights: [[1], [a, 0]], one_group: same}").unwrap_err().contains("d.yaml:3:"));
+    assert!(described("unit-balls: {alpha: [0.5], a: [0.1]}").unwrap_err().contains("alpha is 0.5"));
+    assert!(described("theorems: {seed: 1, cases: {fermat: 1}}").unwrap_err().contains("no-empty-group"));
+}
+
+#[test]
+fn claims_name_statements_that_are_made() {
+    let claimed = |statement: &str| {
+        let folder = folder();
+        folder.replace("paper", "studies: [s]", "descriptions: [d]\nstudies: [s]");
+        folder.write("d", "title: T\nsource: S\nshow: {theorems: {seed: 1, cases: {concave: 1}}}\n");
+        let claim = format!("{{id: c, source: s, says: x, check: {{not: {{statement: {statement}}}}}}}");
+        folder.replace("published", "claims: []", &format!("claims:\n  - {claim}\n"));
+        folder.load().map(|paper| paper.descriptions[0].statement_ids().len()).map_err(|e| e.to_string())
+    };
+    assert_eq!(claimed("d/concave"), Ok(1));
+    assert!(claimed("d/convex").unwrap_err().contains("unknown statement `d/convex`; valid: d/concave"));
 }

@@ -162,10 +162,13 @@ fn normal(features: usize, tasks: usize, rng: &mut ChaCha8Rng) -> Array2<f64> {
     Array2::from_shape_simple_fn((features, tasks), || rng.sample(StandardNormal))
 }
 
-/// Two tasks whose weights differ in size and signs only.
+/// Two tasks whose weights differ in size and signs only, and are not proportional.
 fn twins(rng: &mut ChaCha8Rng) -> Array2<f64> {
     let mut weights = normal(rng.random_range(2..=5), 2, rng);
     repeat(&mut weights, 0, 1, rng);
+    for (j, sign) in [(0, 1.0), (1, -1.0)] {
+        weights[[j, 1]] = weights[[j, 1]].abs() * sign * weights[[j, 0]].signum();
+    }
     weights
 }
 

@@ -1,5 +1,8 @@
 //! One side against another, and the logic that all primitives share.
 
+use mtl_experiments::description::Statement;
+use mtl_stats::ClaimOutcome;
+
 use crate::lab::{DATA, Lab, scores, study};
 
 #[test]
@@ -166,6 +169,7 @@ fn what_is_missing_is_named() {
     // A count in YAML is the number that was run.
     lab.check(&on("dataset: D, metric: nMSE, params: {gamma: 1}", "Low"), "supported +");
     lab.untested("manual: A theorem.", "not decided by records: A theorem.");
+    lab.untested("statement: fig4/none", "fig4 has not been looked at");
     Lab::of(Vec::new()).untested(&on("dataset: D, metric: nMSE", "Low"), "no study has been run");
 }
 
@@ -398,10 +402,33 @@ fn claims_without_a_meaning_are_refused() {
         ),
         ("constant: {method: X, low: 2, high: 1}", "constant: `low` is 2 and `high` is 1"),
         ("slope: {method: X, along: a, low: 2, high: 1}", "slope: `low` is 2 and `high` is 1"),
+        ("statement: fig4", "statement: `fig4` is not of the form description/statement"),
         ("manual: ''", "manual: say why records cannot decide, and what does"),
     ] {
         let parsed: mtl_experiments::claim::Check =
             serde_yaml::from_str(check).unwrap_or_else(|e| panic!("{check}\n{e}"));
         assert_eq!(parsed.problem(), Err(problem.to_owned()), "{check}");
     }
+}
+
+/// A statement holds in all cases, or one in which it does not decides against it.
+#[test]
+fn statements_decide_claims() {
+    let mut lab = Lab::of(Vec::new());
+    for (id, held) in [("f/all", 7), ("f/but-one", 6)] {
+        let [says, tried] = ["", ""].map(str::to_owned);
+        lab.statements.insert(id.into(), Statement { id: id.into(), says, tried, cases: 7, held });
+    }
+    let decided = |check: &str| {
+        let decision = lab.decide(check);
+        (decision.result.outcome, decision.result.n, decision.details.join("; "))
+    };
+    let all = "f/all: holds in 7 of 7 cases".to_owned();
+    assert_eq!(decided("statement: f/all"), (ClaimOutcome::Supported, Some(7), all.clone()));
+    let both = format!("{all}; f/but-one: holds in 6 of 7 cases");
+    assert_eq!(
+        decided("all: [{statement: f/all}, {statement: f/but-one}]"),
+        (ClaimOutcome::Contradicted, Some(7), both)
+    );
+    assert_eq!(decided("not: {statement: f/but-one}").0, ClaimOutcome::Supported);
 }

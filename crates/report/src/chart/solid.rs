@@ -117,8 +117,10 @@ impl SolidPanel {
                 1 => place([1.0 + out, at, -1.0]),
                 _ => place([1.0 + 0.5 * out, -1.0 - out, at]),
             };
-            for at in [-1.0, 0.0, 1.0] {
-                let (x, y) = point(at, 0.22);
+            // The lowest corner has a label of the second axis already.
+            let ticks: &[f64] = if axis == 2 { &[0.0, 1.0] } else { &[-1.0, 0.0, 1.0] };
+            for at in ticks {
+                let (x, y) = point(*at, 0.22);
                 canvas.text(&format!("{at}"), x, y, 10.0, Align::Centre, GREY)?;
             }
             let (x, y) = point(0.5, 0.3);

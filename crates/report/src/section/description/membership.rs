@@ -47,8 +47,8 @@ pub fn toy_pairs(description: &Description, toy: &ToyPairs, source: Source<'_>) 
         // Rounding along the way may leave whole numbers a little beside themselves.
         for c in costs.iter().filter(|c| (c.a - c.a.round()).abs() < 1e-9) {
             let excess = if (c.one - c.two).abs() <= 1e-12 * c.two { 0.0 } else { c.one - c.two };
-            let numbers = [c.a.round(), c.one, c.two, excess].map(Cell::number);
-            table.rows.push([Cell::text(&pair.id)].into_iter().chain(numbers).collect());
+            let numbers = [c.one, c.two, excess].map(Cell::number);
+            table.rows.push([Cell::text(&pair.id), given(c.a.round())].into_iter().chain(numbers).collect());
         }
     }
     let caption = format!(
@@ -71,8 +71,8 @@ pub fn unit_balls(description: &Description, shown: &UnitBalls, source: Source<'
     );
     for ball in &balls {
         let radii = [ball.radius(0.0), ball.radius(ball.height() / 2.0)];
-        let numbers = [ball.alpha, ball.a, ball.height()].into_iter().chain(radii);
-        table.rows.push(numbers.map(Cell::number).collect());
+        let found = [ball.height()].into_iter().chain(radii).map(Cell::number);
+        table.rows.push([ball.alpha, ball.a].map(given).into_iter().chain(found).collect());
     }
     let panel = |ball: &Ball| SolidPanel { title: format!("α = {}, a = {}", ball.alpha, ball.a), faces: faces(ball) };
     let chart = Solids { panels: balls.iter().map(panel).collect(), columns: shown.a.len(), axes: ["x", "y", "z"] };
@@ -84,6 +84,12 @@ pub fn unit_balls(description: &Description, shown: &UnitBalls, source: Source<'
     );
     let figure = source.figure(&description.id, slug(&[&description.id, "balls"]), caption, &chart)?;
     Ok(vec![figure, table.shown()])
+}
+
+/// A number as the file gives it.
+fn given(value: f64) -> Cell {
+    // -0 would print its sign.
+    Cell { text: (value + 0.0).to_string(), ..Cell::number(value) }
 }
 
 /// The quadrilaterals between the sections of a ball.
@@ -117,7 +123,7 @@ pub fn known_weights(
     };
     let shares = |best: &Best| HeatPanel {
         title: format!("U under {}", best.equation),
-        subtitle: format!("{} of {} groups, ARI {:.2}", best.active, best.shares.ncols(), best.rand),
+        subtitle: format!("groups {}, fractional {:.0} %, ARI {:.2}", best.active, 100.0 * best.fractional, best.rand),
         values: best.shares.clone(),
         axes: ["task", "group"],
     };
@@ -156,7 +162,7 @@ pub fn known_weights(
     for best in first() {
         let percent = |share: f64| Cell { text: format!("{:.0} %", 100.0 * share), ..Cell::number(share) };
         table.rows.push(vec![
-            Cell::number(best.dense),
+            given(best.dense),
             Cell::text(best.equation.to_string()),
             Cell::number(best.value),
             Cell::number(best.true_groups),
