@@ -29,6 +29,14 @@ impl Gram {
         }
     }
 
+    /// Trace of `X'X`, the sum of the squares in `X`.
+    pub fn trace(&self) -> f64 {
+        match self {
+            Self::Full(gram) => gram.diag().sum(),
+            Self::Root(x) => x.iter().map(|v| v * v).sum(),
+        }
+    }
+
     /// `X'X` as a matrix, `p x p`.
     pub fn to_full(&self) -> Array2<f64> {
         match self {
@@ -99,6 +107,7 @@ mod tests {
         assert!(matches!(root, Gram::Root(_)));
         let full = Gram::Full(x.t().dot(&x));
         let v = array![0.3, -0.2, 1.0, 0.0, 2.0];
+        assert!((root.trace() - full.trace()).abs() < 1e-12);
         assert!((root.times(&v) - full.times(&v)).iter().all(|d| d.abs() < 1e-12));
     }
 }

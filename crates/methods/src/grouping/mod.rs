@@ -1,6 +1,7 @@
 //! Linear models with groups of tasks, learned or known.
 
 pub mod clus_mtl;
+pub mod go_mtl;
 pub mod kmeans;
 pub mod membership;
 pub mod oracle_groups;

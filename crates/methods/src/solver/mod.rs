@@ -3,6 +3,7 @@
 
 mod accelerated;
 mod admm;
+pub(crate) mod anderson;
 mod cascade;
 mod certificate;
 pub mod chain;
