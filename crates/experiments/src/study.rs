@@ -39,7 +39,7 @@ pub struct StudyFile {
     /// Conditions that points of the grids have to meet beside those in `methods.yaml`: method label -> conditions.
     #[serde(default, rename = "where")]
     pub conditions: IndexMap<String, Vec<Spanned<String>>>,
-    /// Hyperparameters that are not tuned: a method with several values of one stands for a family of methods, one for each
+    /// Hyperparameters that are not tuned: a method with values of its own for one stands for a family of methods, one for each
     /// value, each tuned by itself.
     #[serde(default)]
     pub each: Vec<String>,

@@ -46,7 +46,7 @@ impl MethodUse {
         let mut members = vec![self.clone()];
         for name in each {
             let values = self.grid.values(name);
-            if values.len() > 1 {
+            if !values.is_empty() {
                 let with = |member: &Self| values.iter().map(|v| member.held(name, v)).collect::<Vec<_>>();
                 members = members.iter().flat_map(with).collect();
             }

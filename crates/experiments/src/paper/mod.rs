@@ -292,7 +292,7 @@ impl Study {
     }
 }
 
-/// Every method that has several values for one of these hyperparameters becomes a family.
+/// Every method that lists values for one of these hyperparameters becomes a family.
 fn split(methods: &[MethodUse], each: &[String]) -> Vec<MethodUse> {
     methods.iter().flat_map(|method| method.members(each)).collect()
 }
