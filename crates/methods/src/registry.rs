@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::grouping::{clus_mtl, go_mtl, oracle_groups, sg_mtl};
+use crate::grouping::{clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
 use crate::linear::{
     Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
     ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
@@ -35,6 +35,7 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<all_tasks::AllTasks>(),
         plain::<clus_mtl::ClusMtl>(),
         plain::<go_mtl::GoMtl>(),
+        plain::<kang::Kang>(),
         plain::<oracle_groups::OracleGroups>(),
         plain::<oracle_support::OracleSupport>(),
         plain::<sg_mtl::SgMtl>(),

@@ -2,6 +2,7 @@
 
 pub mod clus_mtl;
 pub mod go_mtl;
+pub mod kang;
 pub mod kmeans;
 pub mod membership;
 pub mod oracle_groups;

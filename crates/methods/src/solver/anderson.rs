@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Zip};
 
-use crate::linalg::Cholesky;
+use crate::linalg::Svd;
 
-/// Regularisation of the mixing weights relative to the steps' mean square (Scieur, d'Aspremont and Bach 2016).
-const RIDGE: f64 = 1e-10;
+/// Directions in which the differences of the steps, each scaled to length one, are shorter say nothing.
+const RANK: f64 = 1e-10;
 
 /// The last points of an iteration `x <- g(x)`, from which a better next one is made: the mixture of their images whose
 /// mixed step `g(x) - x` is shortest (Anderson 1965). The caller keeps it if it is better, by whatever measure descends.
@@ -39,29 +39,34 @@ impl Anderson {
         self.steps.clear();
     }
 
-    /// The mixture; none of fewer than two points.
+    /// The mixture; none of fewer than two points. With differences of successive steps in the columns of `D`, it is the
+    /// last image less the differences of the images times `D^+` of the last step.
     pub(crate) fn mixture(&self) -> Option<Array2<f64>> {
-        let k = self.steps.len();
-        if k < 2 {
+        let (last, step) = (self.images.back()?, self.steps.back()?);
+        let count = self.steps.len() - 1;
+        if count == 0 {
             return None;
         }
-        let inner = |a: &Array2<f64>, b: &Array2<f64>| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        let mut gram = Array2::zeros((k, k));
-        for i in 0..k {
-            for j in 0..=i {
-                gram[[i, j]] = inner(&self.steps[i], &self.steps[j]);
-                gram[[j, i]] = gram[[i, j]];
+        let mut differences = Array2::zeros((step.len(), count));
+        let mut lengths = Array1::ones(count);
+        for (i, mut column) in differences.columns_mut().into_iter().enumerate() {
+            let pairs = self.steps[i + 1].iter().zip(&self.steps[i]);
+            column.iter_mut().zip(pairs).for_each(|(d, (after, before))| *d = after - before);
+            let length = column.dot(&column).sqrt();
+            if length > 0.0 {
+                column /= length;
+                lengths[i] = length;
             }
         }
-        let mean = gram.diag().mean().filter(|mean| *mean > 0.0)?;
-        gram /= mean;
-        gram.diag_mut().mapv_inplace(|v| v + RIDGE);
-        let mut weights = Array1::ones(k);
-        Cholesky::of(&gram)?.solve(&mut weights);
-        let total = weights.sum();
-        let mut mixture = Array2::zeros(self.images[0].raw_dim());
-        for (image, weight) in self.images.iter().zip(&weights) {
-            mixture.scaled_add(weight / total, image);
+        let svd = Svd::of(&differences).ok()?;
+        let largest = svd.values[0];
+        let mut inner = svd.left.t().dot(&step.iter().copied().collect::<Array1<f64>>());
+        Zip::from(&mut inner).and(&svd.values).for_each(|v, &s| *v = if s > RANK * largest { *v / s } else { 0.0 });
+        let weights = svd.right.dot(&inner) / &lengths;
+        let mut mixture = last.clone();
+        for (i, &weight) in weights.iter().enumerate() {
+            mixture.scaled_add(-weight, &self.images[i + 1]);
+            mixture.scaled_add(weight, &self.images[i]);
         }
         mixture.iter().all(|v| v.is_finite()).then_some(mixture)
     }
@@ -74,8 +79,8 @@ mod tests {
 
     /// On a linear iteration in three unknowns, four points are enough.
     #[test]
-    fn linear_iterations_end_at_once() {
-        let a = array![[0.9, 0.2, 0.0], [0.0, 0.8, 0.1], [0.05, 0.0, 0.95]];
+    fn a_linear_iteration_ends_at_once() {
+        let a = array![[0.9, 0.2, 0.0], [0.0, 0.8, 0.1], [0.05, 0.0, 0.9]];
         let b = array![[1.0], [2.0], [-1.0]];
         let g = |x: &Array2<f64>| a.dot(x) + &b;
         let mut anderson = Anderson::new(4);
@@ -86,7 +91,8 @@ mod tests {
             x = image;
         }
         let mixture = anderson.mixture().unwrap();
-        assert!((g(&mixture) - &mixture).iter().all(|d| d.abs() < 1e-5), "{mixture}");
+        let length = |x: &Array2<f64>| (g(x) - x).iter().map(|d| d * d).sum::<f64>().sqrt();
+        assert!(length(&mixture) < 1e-9 * length(&x), "{} {}", length(&mixture), length(&x));
         anderson.clear();
         assert!(anderson.mixture().is_none());
     }
