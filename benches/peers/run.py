@@ -50,7 +50,7 @@ REQUIRED = 20
 # How many times faster an SRML fit has to be, and the penalty and learning rate of its peers: the best of rho in 0.1, 1
 # and 10 and lr in 0.001, 0.01, 0.1 and 1 for these data.
 REQUIRED_SRML, RHO, RATE = 10, 1.0, 0.01
-# How many times faster an SG-MTL fit with its ten restarts has to be than one run of the released program's algorithm.
+# How many times faster an SG-MTL fit with its ten restarts has to be than as many runs of the released program.
 REQUIRED_SGMTL = 30
 # Short paths are fitted again and again for this many seconds, as in `grid_peer`.
 TIMED_FOR = 0.05
@@ -218,15 +218,16 @@ def compare_srml(repeats, seconds):
 
 
 def compare_sgmtl(repeats):
-    """SG-MTL on the paper's second synthetic set: `mtl` with ten restarts against the released program's algorithm in
-    numpy with one, which runs for so long that it does so once."""
+    """SG-MTL on the paper's second synthetic set, ten random starts a side: `mtl` against the released program's
+    algorithm in numpy, which has not `mtl`'s repeats."""
     problem = sgmtl.Grouped()
     start = problem.elastic_nets()
     alone = [[point] for point in sgmtl.POINTS]
-    rows = {"numpy": [sgmtl.Fit(problem, point, start).published() for point in sgmtl.POINTS]}
+    runs = [[sgmtl.Fit(problem, point, start, seed).published() for seed in range(10)] for point in sgmtl.POINTS]
+    rows = {}
     with tempfile.TemporaryDirectory() as folder:
         rust = Rust(problem, folder)
-        for name, polish in (("mtl", True), ("mtl-alternation", False)):
+        for name, polish in (("mtl", 3), ("mtl-alternation", 0)):
             rounds = [rust.fit("sg-mtl", alone, intercept=False, polish=polish) for _ in range(repeats)]
             rows[name] = [sorted(fit, key=lambda turn: turn["seconds"])[repeats // 2] for fit in zip(*map(spread, rounds))]
             for point, path in zip(sgmtl.POINTS, rounds[-1]):
@@ -235,15 +236,20 @@ def compare_sgmtl(repeats):
                 objective = problem.objective(np.array(found["components"][0]).T, groups, point)
                 check(isclose(objective, found["objective"], rel_tol=1e-9), "numpy finds the objective of SG-MTL in mtl")
                 check(found["converged"] and found["residual"] <= DEFAULT, "SG-MTL's weights are certified to 1e-6")
-    rows = {name: rows[name] for name in ("mtl", "mtl-alternation", "numpy")}
+    rows["numpy-ten"] = [
+        {key: pick(run[key] for run in of_point) for key, pick in (("seconds", sum), ("objective", min))}
+        for of_point in runs
+    ]
+    rows["numpy-one"] = [
+        {key: statistics.median(run[key] for run in of_point) for key in ("seconds", "objective")} for of_point in runs
+    ]
     for fits in rows.values():
         for fit, found in zip(fits, rows["mtl"]):
             fit["excess"] = fit["objective"] / found["objective"] - 1
-    check(all(fit["excess"] > 0 for fit in rows["numpy"]), "SG-MTL's objectives are lower in mtl")
-    for ours, theirs in zip(rows["mtl"], rows["numpy"]):
-        statement = f"SG-MTL with ten restarts is at least {REQUIRED_SGMTL} times faster at every strength"
-        check(theirs["seconds"] >= REQUIRED_SGMTL * ours["seconds"], statement)
+    check(all(fit["excess"] > 0 for fit in rows["numpy-ten"]), "SG-MTL's objectives are lower in mtl")
     mean = {name: statistics.mean(fit["seconds"] for fit in fits) for name, fits in rows.items()}
+    statement = f"SG-MTL with ten restarts is at least {REQUIRED_SGMTL} times faster"
+    check(mean["numpy-ten"] >= REQUIRED_SGMTL * mean["mtl"], statement)
     return {"problem": problem.name, "points": sgmtl.POINTS, "fits": rows, "seconds_per_fit": mean}
 
 
@@ -345,8 +351,9 @@ SRML_LABELS = {
 }
 SGMTL_LABELS = {
     "mtl": "mtl, ten restarts",
-    "mtl-alternation": "mtl, ten restarts, without moves of single tasks (polish: false)",
-    "numpy": "numpy, the released program's algorithm and settings, one start",
+    "mtl-alternation": "mtl, ten restarts, without moves of single tasks (polish: 0)",
+    "numpy-ten": "numpy, the released program's algorithm and settings, best of ten starts",
+    "numpy-one": "numpy, the same, median start",
 }
 LABELS = {
     "mtl": "mtl, certified to 1e-6, warm",
