@@ -65,6 +65,8 @@ struct Found {
     converged: bool,
     /// Components, each a list of features, each a list of tasks.
     components: Vec<Vec<Vec<f64>>>,
+    /// What the method says about the tasks.
+    memberships: BTreeMap<String, Vec<usize>>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -130,5 +132,6 @@ fn found(fit: &Fitted) -> Found {
         iterations: fit.convergence.iterations,
         converged: fit.convergence.converged,
         components: fit.components.iter().map(|(_, w)| rows(w.view())).collect(),
+        memberships: fit.memberships.clone(),
     }
 }

@@ -246,9 +246,9 @@ fn the_global_minimum_is_reached() {
 #[test]
 fn the_objective_never_rises() {
     for key in 0..4 {
-        for (data, polish) in [(random(20, 10, 9, 20 + key), true), (random(9, 21, 12, 30 + key), false)] {
+        for (data, polish) in [(random(20, 10, 9, 20 + key), 3), (random(9, 21, 12, 30 + key), 0)] {
             for (name, lambda) in [("sg-mtl", 0.05), ("sg-mtl", 2.0), ("fusion-sg-mtl", 0.5)] {
-                let given = [("lambda", num(lambda)), ("n_groups", count(3)), ("polish", ParamValue::Flag(polish))];
+                let given = [("lambda", num(lambda)), ("n_groups", count(3)), ("polish", count(polish))];
                 let fitted = fit(name, &data, &given);
                 assert!(fitted.convergence.converged && fitted.convergence.residual <= 1e-6);
                 assert!(fitted.trace.windows(2).all(|f| f[1] <= f[0] * (1.0 + 1e-12)), "{name}: {:?}", fitted.trace);

@@ -21,7 +21,7 @@ mod simplex;
 pub use descent::{Descent, Relaxed};
 pub use exhaustive::{EXHAUSTIBLE, Exhaustive};
 pub use hard::Rounding;
-pub use regulariser::{Regulariser, Shares};
+pub use regulariser::Regulariser;
 pub use search::{End, Found, Restarts, random_shares};
 pub use simplex::project;
 

@@ -7,7 +7,7 @@ use crate::linalg::axpy;
 
 /// What a share does to the weights of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shares {
+enum Shares {
     /// `W U_g`: weights are multiplied by shares.
     Plain,
     /// `W sqrt(U_g)`: squared weights are multiplied by shares.

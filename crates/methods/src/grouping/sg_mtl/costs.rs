@@ -188,6 +188,24 @@ impl<'a> Costs<'a> {
         Ok(self.fit_below(g, tasks, ceiling + together, Some(from))?.map(|fit| fit.value() - together))
     }
 
+    /// A task's part of the dual objective at the point that belongs to its weights, and that point: minus the gradient.
+    pub(super) fn dual_of(&self, t: usize, weights: &[f64]) -> (f64, Vec<f64>) {
+        let point = self.losses[t].at(weights);
+        let pairing: f64 = weights.iter().zip(&point.slack).map(|(w, v)| w * v).sum();
+        (point.value + pairing, point.slack)
+    }
+
+    /// What the tasks cost at least as group `g`, by a dual point, less what the fusion term grants them.
+    pub(super) fn at_least(&self, g: usize, tasks: &[usize], duals: &[(f64, Vec<f64>)]) -> f64 {
+        let mut squares = vec![0.0; self.p];
+        for &t in tasks {
+            squares.iter_mut().zip(&duals[t].1).for_each(|(s, v)| *s += v * v);
+        }
+        let largest = squares.iter().fold(0.0_f64, |max, s| max.max(*s));
+        let value = tasks.iter().map(|&t| duals[t].0).sum::<f64>() - largest / (4.0 * self.strengths[g]);
+        value - self.mu * (tasks.len() * tasks.len()) as f64
+    }
+
     /// What the fusion term charges before any task is with another.
     pub(super) fn apart(&self) -> f64 {
         self.mu * (self.n_tasks() * self.n_tasks()) as f64

@@ -34,8 +34,8 @@ use crate::solver::{Convergence, ResidualKind, Value};
 ///
 /// `preset: exact`: from random `U` and the tasks' weights on their own, alternates between the weights at their
 /// optimum, which a duality gap certifies group by group, and the best groups out of projected gradient from fresh
-/// random `U`, rounding, and moves and swaps of tasks. The best restart's groups (with up to twelve tasks, every
-/// restart's) are then improved by moves with the weights fitted anew (`polish`). `preset: paper` is the
+/// random `U`, rounding, and moves and swaps of tasks. Where that ends, weights keep their groups together: the best
+/// restarts go on with moves of tasks under which weights are fitted anew (`polish`). `preset: paper` is the
 /// published scheme: the best of random `U`, then coordinate descent on single weights, which is no minimiser (at a row
 /// of zeros it looks at one task at a time), twice. `preset: code` is what the released program does, on squared loss
 /// for either target: subgradient steps of 1e-5 that leave rows of zeros as they are, groups that attract tasks without
@@ -52,7 +52,7 @@ struct Params {
     restarts: usize,
     preset: Preset,
     rounding: Rounding,
-    polish: bool,
+    polish: usize,
     random_rho: bool,
     intercept: bool,
     loss_scale: LossScale,
@@ -111,7 +111,13 @@ fn shared_params() -> [ParamSpec; 11] {
             &["sequential", "argmax"],
             "how memberships become groups: task after task at least cost, or the largest share (preset=code always)",
         ),
-        ParamSpec::flag("polish", true, "preset=exact: tasks change groups, weights fitted anew, while that pays"),
+        ParamSpec::count(
+            "polish",
+            0,
+            3,
+            "preset=exact: in how many of the best restarts tasks go on to change groups, with the weights of both \
+             fitted anew, while that pays",
+        ),
         ParamSpec::flag(
             "random_rho",
             false,
