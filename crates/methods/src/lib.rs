@@ -1,8 +1,8 @@
 //! Multi-task learning methods, each the published algorithm, each with a certificate of how well it converged.
 //!
 //! A linear method is a composition: a datafit (`datafit`), penalties (`penalty`) and a solver (`solver`). One file a
-//! published method says which (`linear`, and `grouping` where groups of tasks are learned); `registry` lists them all. `gengl` is the operator algebra that the
-//! penalties of the generalized group lasso are tested against.
+//! published method says which (`linear`, and `grouping` where groups of tasks are learned); `registry` lists them all.
+//! `gengl` is the operator algebra that the penalties of the generalized group lasso are tested against.
 
 pub mod datafit;
 pub mod gengl;

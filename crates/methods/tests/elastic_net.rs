@@ -1,4 +1,5 @@
-//! The elastic nets `stl` and `all-tasks`: optimality conditions from the rows, closed forms, and what standardising means.
+//! The elastic nets `stl` and `all-tasks`: optimality conditions from the rows, closed forms, and what standardising
+//! means.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -147,7 +148,7 @@ fn standardising_inside_and_before() {
         assert!((inside.objective.total - before.objective.total).abs() < 1e-9);
         for t in 0..3 {
             let sd = deviations(&raw.tasks[t].x);
-            let distance = &weights(&inside).column(t) * &sd - &weights(&before).column(t);
+            let distance = &weights(&inside).column(t) * &sd - weights(&before).column(t);
             assert!(distance.iter().all(|d| d.abs() < 1e-4), "{distance}");
             assert_eq!(weights(&inside)[[5, t]], 0.0);
         }

@@ -173,7 +173,8 @@ fn subspaces_are_found() {
     assert!(error(&fitted) < error(&one), "{} {}", error(&fitted), error(&one));
 }
 
-/// The released code's way gives other shares, is never better by its own objective here, and is not reported as solved.
+/// The released code's way gives other shares, is never better by its own objective here, and is not reported as
+/// solved.
 #[test]
 fn the_released_code_is_another_method() {
     let data = random(9, 4, 7, 80);

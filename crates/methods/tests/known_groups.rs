@@ -36,8 +36,10 @@ proptest! {
         let logistic = labelled(&squared);
         for (data, plain, intercept) in [(&squared, centred(&squared), false), (&logistic, logistic.clone(), true)] {
             for (n_groups, reference) in [(1, "l21"), (m as u64, "lasso")] {
-                let own = tight("clus-mtl", data, &[("n_groups", ParamValue::Count(n_groups)), ("lambda", num(lambda))]);
-                let other = tight(reference, &plain, &[("gamma", num(lambda)), ("intercept", ParamValue::Flag(intercept))]);
+                let given = [("n_groups", ParamValue::Count(n_groups)), ("lambda", num(lambda))];
+                let own = tight("clus-mtl", data, &given);
+                let given = [("gamma", num(lambda)), ("intercept", ParamValue::Flag(intercept))];
+                let other = tight(reference, &plain, &given);
                 same(&own, &other);
             }
         }
@@ -54,10 +56,12 @@ proptest! {
         let mut total = 0.0;
         for (t, task) in data.tasks.iter().enumerate() {
             let f = fitted.model.predict(t, &task.x);
-            let pull = ndarray::Zip::from(&f).and(&task.y).map_collect(|f, y| if labels { y / (1.0 + (y * f).exp()) } else { y - f });
+            let slope = |f: &f64, y: &f64| if labels { y / (1.0 + (y * f).exp()) } else { y - f };
+            let pull = ndarray::Zip::from(&f).and(&task.y).map_collect(slope);
             prop_assert!(pull.sum().abs() < 1e-6, "the intercept is free");
             slack.column_mut(t).assign(&task.x.t().dot(&pull));
-            total += f.iter().zip(&task.y).map(|(f, y)| if labels { (-y * f).exp().ln_1p() } else { (y - f).powi(2) / 2.0 }).sum::<f64>();
+            let value = |(f, y): (&f64, &f64)| if labels { (-y * f).exp().ln_1p() } else { (y - f).powi(2) / 2.0 };
+            total += f.iter().zip(&task.y).map(value).sum::<f64>();
         }
         for g in 0..3 {
             let members: Vec<usize> = (0..5).filter(|&t| groups[t] == g).collect();

@@ -19,8 +19,8 @@ pub struct Clusters {
 }
 
 /// Splits the columns of `points` (dimensions x points) into `k` clusters, or as many as there are points: the best of
-/// `restarts` runs of Lloyd's iteration, each from a k-means++ start (Arthur and Vassilvitskii 2007). A cluster that runs
-/// empty takes the point that is farthest from the mean of its own, so none stays empty.
+/// `restarts` runs of Lloyd's iteration, each from a k-means++ start (Arthur and Vassilvitskii 2007). A cluster that
+/// runs empty takes the point that is farthest from the mean of its own, so none stays empty.
 ///
 /// # Errors
 /// If a coordinate is not finite.

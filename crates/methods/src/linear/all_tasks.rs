@@ -19,7 +19,7 @@ impl Method for AllTasks {
             aliases: &["pooled"],
             family: Family::Linear,
             summary: "one elastic net on the stacked rows of all tasks",
-            objective: "1/(2n) sum_t ||y_t - b - X_t w||^2 + lambda (alpha ||w||_1 + (1 - alpha)/2 ||w||^2), n = sum_t n_t",
+            objective: "1/(2n) sum_t ||y_t - b - X_t w||^2 + lambda (alpha ||w||_1 + (1 - alpha)/2 ||w||^2)",
             targets: EITHER,
             citation: "Zou and Hastie (2005), Regularization and variable selection via the elastic net, JRSS B 67(2)",
             revision: 1,

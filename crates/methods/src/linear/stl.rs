@@ -5,9 +5,9 @@ use super::elastic_net::{self, Options, Path};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
-/// `min sum_t loss_t(w_t, b_t) + lambda (alpha ||w_t||_1 + (1 - alpha)/2 ||w_t||^2)` with
-/// `loss_t = 1/(2 n_t) ||y_t - b_t - X_t w_t||^2` for real targets and `1/n_t sum_i log(1 + exp(-y_ti f_ti))` for labels:
-/// the conventions of MATLAB's `lasso` and `lassoglm`, which the code of SG-MTL calls.
+/// `min sum_t loss_t(w_t, b_t) + lambda (alpha ||w_t||_1 + (1 - alpha)/2 ||w_t||^2)` with `loss_t = 1/(2 n_t) ||y_t -
+/// b_t - X_t w_t||^2` for real targets and `1/n_t sum_i log(1 + exp(-y_ti f_ti))` for labels: the conventions of
+/// MATLAB's `lasso` and `lassoglm`, which the code of SG-MTL calls.
 ///
 /// Features are standardised inside (mean 0, population standard deviation 1, per task), weights given back for the
 /// features as they are. The objective is in terms of the standardised features.

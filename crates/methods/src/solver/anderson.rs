@@ -10,7 +10,8 @@ use crate::linalg::Svd;
 const RANK: f64 = 1e-10;
 
 /// The last points of an iteration `x <- g(x)`, from which a better next one is made: the mixture of their images whose
-/// mixed step `g(x) - x` is shortest (Anderson 1965). The caller keeps it if it is better, by whatever measure descends.
+/// mixed step `g(x) - x` is shortest (Anderson 1965). The caller keeps it if it is better, by whatever measure
+/// descends.
 pub(crate) struct Anderson {
     memory: usize,
     images: VecDeque<Array2<f64>>,
@@ -39,8 +40,8 @@ impl Anderson {
         self.steps.clear();
     }
 
-    /// The mixture; none of fewer than two points. With differences of successive steps in the columns of `D`, it is the
-    /// last image less the differences of the images times `D^+` of the last step.
+    /// The mixture; none of fewer than two points. With differences of successive steps in the columns of `D`, it is
+    /// the last image less the differences of the images times `D^+` of the last step.
     pub(crate) fn mixture(&self) -> Option<Array2<f64>> {
         let (last, step) = (self.images.back()?, self.steps.back()?);
         let count = self.steps.len() - 1;

@@ -11,8 +11,8 @@ use crate::method::Context;
 /// Sweeps over the active coordinates between two sweeps over all.
 const ACTIVE_SWEEPS: usize = 4;
 
-/// In [`TaskLasso::settle`]: active sweeps at most, the share of the first one's decrease below which another is not worth
-/// it, and Newton steps.
+/// In [`TaskLasso::settle`]: active sweeps at most, the share of the first one's decrease below which another is not
+/// worth it, and Newton steps.
 const SETTLING_SWEEPS: usize = 100;
 const WORTHWHILE: f64 = 1e-2;
 const SETTLING_STEPS: usize = 8;

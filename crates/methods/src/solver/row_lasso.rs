@@ -99,8 +99,8 @@ impl RowLasso {
         Gap { value, gap: if gap.is_nan() { f64::INFINITY } else { gap.max(0.0) } }
     }
 
-    /// Minimises `sum_t c_t/2 ||y_t - X_t w_t||^2` plus this penalty from `start`, by coordinate descent over the rows of
-    /// `W`, with Newton steps where there is one task only.
+    /// Minimises `sum_t c_t/2 ||y_t - X_t w_t||^2` plus this penalty from `start`, by coordinate descent over the rows
+    /// of `W`, with Newton steps where there is one task only.
     ///
     /// # Errors
     /// If an iterate is not finite or the run is interrupted.

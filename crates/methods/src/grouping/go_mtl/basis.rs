@@ -57,8 +57,8 @@ impl System<'_> {
     }
 }
 
-/// The rows of all tasks, centred where there are intercepts, and their products: what the dual needs, and what does not
-/// change from fit to fit.
+/// The rows of all tasks, centred where there are intercepts, and their products: what the dual needs, and what does
+/// not change from fit to fit.
 pub(super) struct Stacked {
     intercept: bool,
     rows: Array2<f64>,

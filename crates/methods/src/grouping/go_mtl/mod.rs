@@ -29,8 +29,8 @@ const MIXED: usize = 8;
 /// Accuracy of the ridge regressions that the alternation starts from.
 const START: f64 = 1e-8;
 
-/// `min sum_t c_t/2 ||y_t - b_t - X_t L s_t||^2 + mu ||S||_1 + lambda ||L||_F^2` over `L` (`d x k`, latent tasks) and `S`
-/// (`k x m`, codes), with `c_t = 2/n_t` as published (`loss_scale: mean`), and the logistic loss for labels.
+/// `min sum_t c_t/2 ||y_t - b_t - X_t L s_t||^2 + mu ||S||_1 + lambda ||L||_F^2` over `L` (`d x k`, latent tasks) and
+/// `S` (`k x m`, codes), with `c_t = 2/n_t` as published (`loss_scale: mean`), and the logistic loss for labels.
 ///
 /// Starts as the authors do: ridge regression a task, `L` its first `k` left singular vectors. Alternates the codes
 /// (a lasso in `k` variables a task), `L` (least squares: `(lambda I + sum_t c_t/2 s_t s_t' kron X_t'X_t) vec L = ..`,

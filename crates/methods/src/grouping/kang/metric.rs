@@ -49,7 +49,7 @@ impl GroupRoot {
     /// `c_t' (C Q_g C' + eps I)^{-1/2} c_t` for every task.
     pub(super) fn inverse_forms(&self, coordinates: &Array2<f64>) -> Array1<f64> {
         let rotated = self.vectors.t().dot(coordinates);
-        let squares = rotated.mapv(|v| v * v) / &self.values.view().insert_axis(Axis(1));
+        let squares = rotated.mapv(|v| v * v) / self.values.view().insert_axis(Axis(1));
         squares.sum_axis(Axis(0))
     }
 

@@ -37,15 +37,17 @@ const EPS_FLOOR: f64 = 1e-8;
 const MIXED: usize = 8;
 
 /// `min L(W, b) + gamma sum_g (tr (W Q_g W' + eps I)^{1/2})^2`, `Q_g = diag(q_g1 .. q_gm)`, over weights and shares `Q`
-/// (groups x tasks) whose columns are on the simplex. With `eps` towards 0 the penalty is the squared trace norm of
-/// `W sqrt(Q_g)`: a group's tasks share a subspace. `L = sum_t ||y_t - b_t - X_t w_t||^2` as published (`loss_scale: sum`).
+/// (groups x tasks) whose columns are on the simplex. With `eps` towards 0 the penalty is the squared trace norm of `W
+/// sqrt(Q_g)`: a group's tasks share a subspace. `L = sum_t ||y_t - b_t - X_t w_t||^2` as published (`loss_scale:
+/// sum`).
 ///
 /// Alternates: weights by ridge regressions in the metric `D_t^{-1} = sum_g q_gt D_g^{-1}`, with
 /// `D_g = (W Q_g W' + eps I)^{1/2}` over its trace (each lowers the objective); shares by gradient descent in
 /// `Q = softmax(alpha)` from a fresh random `alpha`, kept if they are better than the present ones. The first weights
 /// have all tasks in one group. The best of several runs is kept, and its weights are solved for to the end.
 ///
-/// The penalty is concave in the shares, so shares go to corners and a run ends where its draws took it: restarts matter.
+/// The penalty is concave in the shares, so shares go to corners and a run ends where its draws took it: restarts
+/// matter.
 pub struct Kang;
 
 /// Who solves for the weights.
@@ -101,8 +103,8 @@ impl Method for Kang {
             ParamSpec::flag(
                 "compat",
                 false,
-                "as the authors' code: one run of 5 x 5 steps that ends with the shares, which are always taken, and are \
-                 found with the wrong sign in Armijo's rule and a trace off by sqrt(eps) (m - d) for d < m",
+                "as the authors' code: one run of 5 x 5 steps that ends with the shares; these are always taken, and found \
+                 with the wrong sign in Armijo's rule and a trace off by sqrt(eps) (m - d) for d < m",
             ),
             ParamSpec::choice(
                 "engine",

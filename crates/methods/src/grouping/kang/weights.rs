@@ -98,8 +98,8 @@ impl Tasks {
         Ok(weights)
     }
 
-    /// Primal: `(c X'X + 2 gamma D^{-1}) w = c X'y`. Dual: `(X D X' + 2 gamma/c I) a = y`, `w = D X'a`, in which no matrix
-    /// is larger than the rows are many.
+    /// Primal: `(c X'X + 2 gamma D^{-1}) w = c X'y`. Dual: `(X D X' + 2 gamma/c I) a = y`, `w = D X'a`, in which no
+    /// matrix is larger than the rows are many.
     fn ridge(&self, t: usize, metric: &Metric, gamma: f64) -> Result<Array1<f64>, SolverError> {
         let (Task { x, y, .. }, c) = (&self.data.tasks[t], self.factors[t]);
         match &self.products[t] {
