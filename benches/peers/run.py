@@ -229,12 +229,14 @@ def compare_sgmtl(repeats):
         rust = Rust(problem, folder)
         for name, polish in (("mtl", 3), ("mtl-alternation", 0)):
             rounds = [rust.fit("sg-mtl", alone, intercept=False, polish=polish) for _ in range(repeats)]
-            rows[name] = [sorted(fit, key=lambda turn: turn["seconds"])[repeats // 2] for fit in zip(*map(spread, rounds))]
+            turns = zip(*map(spread, rounds))
+            rows[name] = [sorted(fit, key=lambda turn: turn["seconds"])[repeats // 2] for fit in turns]
             for point, path in zip(sgmtl.POINTS, rounds[-1]):
                 (found,) = path["points"]
                 groups = np.array(found["memberships"]["groups"])
                 objective = problem.objective(np.array(found["components"][0]).T, groups, point)
-                check(isclose(objective, found["objective"], rel_tol=1e-9), "numpy finds the objective of SG-MTL in mtl")
+                same = isclose(objective, found["objective"], rel_tol=1e-9)
+                check(same, "numpy finds the objective of SG-MTL in mtl")
                 check(found["converged"] and found["residual"] <= DEFAULT, "SG-MTL's weights are certified to 1e-6")
     rows["numpy-ten"] = [
         {key: pick(run[key] for run in of_point) for key, pick in (("seconds", sum), ("objective", min))}
@@ -432,7 +434,8 @@ def report_sgmtl(found, markdown):
     yield f"SG-MTL; {found['problem']}"
     yield ""
     strengths = [point["lambda"] for point in found["points"]]
-    rows = [("solver", *(f"ms at lambda = {s:g}" for s in strengths), "times mtl", *(f"excess at {s:g}" for s in strengths))]
+    times, excesses = (f"ms at lambda = {s:g}" for s in strengths), (f"excess at {s:g}" for s in strengths)
+    rows = [("solver", *times, "times mtl", *excesses)]
     for name, fits in found["fits"].items():
         times = f"{found['seconds_per_fit'][name] / found['seconds_per_fit']['mtl']:.1f}"
         row = (*(ms(fit["seconds"]) for fit in fits), times, *(percent(fit["excess"]) for fit in fits))

@@ -3,9 +3,9 @@
     min 1/2 sum_t ||y_t - X_t w_t||^2 + lambda sum_g (sum_j ||W_{j,g}||)^2    over weights and N groups of tasks
 
 The program starts from elastic nets and random memberships. Twice, it takes projected gradient steps of 1e-5 on the
-memberships (at most 20000), rounds them, and takes subgradient steps of 1e-5 on the weights (at most 50000), in which rows
-of zeros in a group are frozen. Its random strengths of the groups are left out, so that both sides have one objective.
-It works on X'X and X'y, as here. The settings are its own: no accuracy is asked for.
+memberships (at most 20000), rounds them, and takes subgradient steps of 1e-5 on the weights (at most 50000), in which
+rows of zeros in a group are frozen. Its random strengths of the groups are left out, so that both sides have one
+objective. It works on X'X and X'y, as here. The settings are its own: no accuracy is asked for.
 """
 
 import time

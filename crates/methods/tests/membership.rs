@@ -71,7 +71,10 @@ proptest! {
     fn homogeneity((w, n, key) in problem()) {
         let shares = random_shares(n, w.ncols(), &mut rng(key));
         for (regulariser, degree) in [
-            (Regulariser::eq5(n), 1.0), (Regulariser::eq2s(n), 0.5), (Regulariser::eq2(n), 1.0), (Regulariser::eq4(n, 2.0), 2.0),
+            (Regulariser::eq5(n), 1.0),
+            (Regulariser::eq2s(n), 0.5),
+            (Regulariser::eq2(n), 1.0),
+            (Regulariser::eq4(n, 2.0), 2.0),
         ] {
             let (value, gradient) = Assignment::new(&w, regulariser).value_and_gradient(&shares);
             prop_assert!(((&shares * &gradient).sum() - degree * value).abs() <= 1e-10 * value);
@@ -308,8 +311,8 @@ fn known_weights_give_the_groups_away() {
     assert!(exact >= 80, "{exact} of 100 single starts");
 }
 
-/// Figure 4(b) and (c). With a little weight everywhere, one group is best under equation 2s; memberships under equation
-/// 4 are fractional, no better than uniform ones, which nothing beats.
+/// Figure 4(b) and (c). With a little weight everywhere, one group is best under equation 2s; memberships under
+/// equation 4 are fractional, no better than uniform ones, which nothing beats.
 #[test]
 fn the_other_regularisers_of_figure_4() {
     let (w, _) = blocks(3);

@@ -21,8 +21,8 @@ impl Penalty for SquaredRows {
         self.strength * w.rows().into_iter().map(norm).sum::<f64>().powi(2)
     }
 
-    /// All rows shrink by the same `tau`: with `c = 2 step strength`, `tau = c S_k / (1 + k c)` for the sum `S_k` of the
-    /// `k` largest norms, `k` being the last for which the `k`-th exceeds it.
+    /// All rows shrink by the same `tau`: with `c = 2 step strength`, `tau = c S_k / (1 + k c)` for the sum `S_k` of
+    /// the `k` largest norms, `k` being the last for which the `k`-th exceeds it.
     fn prox(&self, w: &mut Array2<f64>, step: f64, _scratch: &mut Scratch) {
         let c = 2.0 * step * self.strength;
         let mut falling: Vec<f64> = w.rows().into_iter().map(norm).collect();

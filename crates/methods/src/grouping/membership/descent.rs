@@ -41,7 +41,8 @@ pub struct Relaxed {
 }
 
 impl Assignment {
-    /// `U <- P(U - eta grad R(U))` from a start (groups x tasks, columns on the simplex), where `P` projects every column.
+    /// `U <- P(U - eta grad R(U))` from a start (groups x tasks, columns on the simplex), where `P` projects every
+    /// column.
     ///
     /// A concave regulariser never rises, whatever the step: it lies below its tangents, and the projection does not
     /// increase those. The fusion term's curvature is at most `2 mu m`, which its share of the step has to respect:
@@ -65,7 +66,8 @@ impl Assignment {
                 }
                 eta /= 2.0;
             };
-            // Where groups are empty, derivatives are one-sided, and tasks may enter together what is good for one alone.
+            // Where groups are empty, derivatives are one-sided, and tasks may enter together what is good for one
+            // alone.
             if next_value > value * (1.0 + ROUNDING) {
                 return Relaxed { shares, value, trace, converged: true };
             }

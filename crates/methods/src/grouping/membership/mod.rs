@@ -1,8 +1,8 @@
 //! Which task belongs to which group, for weights that are known.
 //!
-//! `W` has a row a feature and a column a task. Shares `U` (groups x tasks) are not negative and every column sums to 1;
-//! where every column has a single 1 they are hard, and written as one group number a task. A [`Regulariser`] says what
-//! `W` costs under `U`; an [`Assignment`] is the problem of finding the `U` of least cost:
+//! `W` has a row a feature and a column a task. Shares `U` (groups x tasks) are not negative and every column sums to
+//! 1; where every column has a single 1 they are hard, and written as one group number a task. A [`Regulariser`] says
+//! what `W` costs under `U`; an [`Assignment`] is the problem of finding the `U` of least cost:
 //!
 //! - [`Assignment::descend`]: projected gradient from one start,
 //! - [`Assignment::round`], [`Assignment::improve`]: to hard groups, and moves and swaps of tasks between these,

@@ -134,10 +134,10 @@ impl Assignment {
 
     /// `R(W, U)` and its gradient in `U` (groups x tasks).
     ///
-    /// The derivative by the share `u_gt` is `alpha lambda_g S_g^(alpha-1) / 2 sum_j w_jt^2 / r_gj` with square roots, and
-    /// `alpha lambda_g S_g^(alpha-1) u_gt sum_j w_jt^2 / q_gj` without. Where a row norm is zero the first is infinite:
-    /// the norm is then taken for a tiny one, which keeps the task out; in a group without any weight the limit is
-    /// `lambda_g ||w_t||_1^2` for equation 5. The second tends to `|w_jt|`.
+    /// The derivative by the share `u_gt` is `alpha lambda_g S_g^(alpha-1) / 2 sum_j w_jt^2 / r_gj` with square roots,
+    /// and `alpha lambda_g S_g^(alpha-1) u_gt sum_j w_jt^2 / q_gj` without. Where a row norm is zero the first is
+    /// infinite: the norm is then taken for a tiny one, which keeps the task out; in a group without any weight the
+    /// limit is `lambda_g ||w_t||_1^2` for equation 5. The second tends to `|w_jt|`.
     pub fn value_and_gradient(&self, shares: &Array2<f64>) -> (f64, Array2<f64>) {
         let (regulariser, m) = (&self.regulariser, self.n_tasks());
         let mut gradient = Array2::zeros(shares.raw_dim());

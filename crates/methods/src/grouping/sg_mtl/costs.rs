@@ -188,7 +188,8 @@ impl<'a> Costs<'a> {
         Ok(self.fit_below(g, tasks, ceiling + together, Some(from))?.map(|fit| fit.value() - together))
     }
 
-    /// A task's part of the dual objective at the point that belongs to its weights, and that point: minus the gradient.
+    /// A task's part of the dual objective at the point that belongs to its weights, and that point: minus the
+    /// gradient.
     pub(super) fn dual_of(&self, t: usize, weights: &[f64]) -> (f64, Vec<f64>) {
         let point = self.losses[t].at(weights);
         let pairing: f64 = weights.iter().zip(&point.slack).map(|(w, v)| w * v).sum();

@@ -61,7 +61,7 @@ pub(super) struct Options<'a> {
 /// The best grouping of all restarts. Each starts from the tasks' weights on their own and its own random shares.
 ///
 /// Measured on 120 problems of 20 to 30 tasks with ten restarts: the least objective known was found 54 times without
-/// polishing, 90, 106 and 116 times polishing the best one, the best three and all; that took 5, 9, 15 and 27 s.
+/// polishing, 90, 105 and 112 times polishing the best one, the best three and all; that took 5, 9, 14 and 20 s.
 pub(super) fn search(costs: &Costs<'_>, options: &Options<'_>) -> Result<Grouping, SolverError> {
     let (weights, loss) = costs.alone();
     let problem = assignment(costs, &weights);

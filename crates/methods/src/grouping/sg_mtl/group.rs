@@ -20,7 +20,8 @@ const ROUNDING: f64 = 1e-13;
 /// Halvings of a step at most.
 const HALVINGS: usize = 40;
 
-/// Working sets in a row that may bring neither a lower objective nor a narrower gap: rounding is then all that is left.
+/// Working sets in a row that may bring neither a lower objective nor a narrower gap: rounding is then all that is
+/// left.
 const STALLS: usize = 3;
 
 /// The weights of a group and what they cost.
@@ -75,9 +76,9 @@ pub(super) struct Limits {
 /// `min sum_t L_t(w_t) + lambda (sum_j ||W_j:||)^2` over the tasks of a group, from `start` (one list of all features a
 /// task).
 ///
-/// The conjugate of the penalty is `max_j ||V_j:||^2 / (4 lambda)`, finite everywhere, so that `V = -grad L(W)` is itself
-/// a dual point, with the gap `lambda S^2 + max_j ||V_j:||^2 / (4 lambda) - <W, V>`. Rows outside a working set are zero;
-/// within it the loss, or its second-order expansion with a line search, is minimised by [`Rows`].
+/// The conjugate of the penalty is `max_j ||V_j:||^2 / (4 lambda)`, finite everywhere, so that `V = -grad L(W)` is
+/// itself a dual point, with the gap `lambda S^2 + max_j ||V_j:||^2 / (4 lambda) - <W, V>`. Rows outside a working set
+/// are zero; within it the loss, or its second-order expansion with a line search, is minimised by [`Rows`].
 pub(super) fn fit(
     tasks: &[&TaskLoss<'_>],
     lambda: f64,

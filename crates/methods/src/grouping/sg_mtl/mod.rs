@@ -103,8 +103,8 @@ fn shared_params() -> [ParamSpec; 11] {
         ParamSpec::choice(
             "preset",
             &["exact", "paper", "code"],
-            "exact: both steps at their optima; paper: coordinate descent on single weights, two rounds; code: what the \
-             released program does",
+            "exact: both steps at their optima; paper: coordinate descent on single weights, two rounds; code: what \
+             the released program does",
         ),
         ParamSpec::choice(
             "rounding",
@@ -169,7 +169,8 @@ impl Params {
     }
 }
 
-/// Restarts from random groups, and from those of the point before; weights start from what is known of the same groups.
+/// Restarts from random groups, and from those of the point before; weights start from what is known of the same
+/// groups.
 fn exact(problem: &Problem, params: &Params, warm: &mut Warm, context: &Context) -> Result<Fitted, FitError> {
     let data = task::alone(&problem.train);
     let losses = task::losses(problem, &data, params.loss_scale, params.intercept)?;

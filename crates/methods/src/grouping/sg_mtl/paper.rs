@@ -208,7 +208,10 @@ mod tests {
         /// A weight's own objective is least where the update puts it.
         #[test]
         fn weights_are_minimisers(
-            curvature in 0.01..10.0_f64, slope in 0.0..10.0_f64, rest in prop::sample::select(vec![0.0, 1e-8, 0.1, 5.0]), b in -9.0..9.0_f64,
+            curvature in 0.01..10.0_f64,
+            slope in 0.0..10.0_f64,
+            rest in prop::sample::select(vec![0.0, 1e-8, 0.1, 5.0]),
+            b in -9.0..9.0_f64,
         ) {
             let phi = |x: f64| curvature / 2.0 * x * x - b * x + slope * (rest + x * x).sqrt();
             let best = weight(curvature, slope, rest, b);

@@ -92,8 +92,8 @@ fn descend(
     Ok(shares)
 }
 
-/// Twice the derivative of the squared norms, nothing where a row norm is zero; and the fusion term's, with the wrong sign
-/// towards tasks further on.
+/// Twice the derivative of the squared norms, nothing where a row norm is zero; and the fusion term's, with the wrong
+/// sign towards tasks further on.
 fn gradient(squares: &Array2<f64>, shares: &Array2<f64>, strengths: &[f64], mu: f64) -> Array2<f64> {
     let mut gradient = Array2::zeros(shares.raw_dim());
     for (g, (u, mut slope)) in shares.rows().into_iter().zip(gradient.rows_mut()).enumerate() {
@@ -121,8 +121,8 @@ fn gradient(squares: &Array2<f64>, shares: &Array2<f64>, strengths: &[f64], mu: 
     gradient
 }
 
-/// Subgradient steps on the weights. Rows of zeros in a group stay as they are. Returns the steps and the relative change
-/// of the objective in the last.
+/// Subgradient steps on the weights. Rows of zeros in a group stay as they are. Returns the steps and the relative
+/// change of the objective in the last.
 fn step_weights(
     losses: &[TaskLoss<'_>],
     weights: &mut Array2<f64>,
@@ -181,8 +181,8 @@ mod tests {
     use super::*;
     use ndarray::array;
 
-    /// Twice the gradient of the squared norms; the fusion term's is right towards tasks before and the opposite towards
-    /// tasks after.
+    /// Twice the gradient of the squared norms; the fusion term's is right towards tasks before and the opposite
+    /// towards tasks after.
     #[test]
     fn the_gradient_is_the_programs() {
         let w = array![[1.0, -2.0, 0.5], [0.0, 1.0, 3.0]];

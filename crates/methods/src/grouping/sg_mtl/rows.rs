@@ -141,8 +141,8 @@ impl Rows {
         self.norms[j] = norm;
     }
 
-    /// The root of `h(r) = sum_t (beta_t / ((a_t + 2 lambda) r + threshold))^2 = 1` within a bracket, by Newton steps on
-    /// `1/sqrt(h) - 1`, which is all but linear, and linear if the `a_t` are equal.
+    /// The root of `h(r) = sum_t (beta_t / ((a_t + 2 lambda) r + threshold))^2 = 1` within a bracket, by Newton steps
+    /// on `1/sqrt(h) - 1`, which is all but linear, and linear if the `a_t` are equal.
     fn norm_of(&self, j: usize, threshold: f64, (low, high): (f64, f64)) -> f64 {
         let mut norm = if self.norms[j] > low && self.norms[j] < high { self.norms[j] } else { low };
         for _ in 0..ROW_STEPS {
