@@ -59,7 +59,7 @@ fn the_example_has_none() {
 #[test]
 fn fields() {
     const FIELDS: &str = "expected one of title, source, note, show, published, data, protocol, methods, params, where, \
-                          scaling, score, reference, select, metrics";
+                          each, scaling, score, reference, select, metrics";
     check(&[
         mistake("s", ("title: A", "titel: A"), "1:1", &["unknown field `titel`", FIELDS], "titel: A study"),
         mistake("s", ("title: A study\n", ""), "12:1", &["missing field `title`"], "metrics: [nMSE, EV]"),
@@ -90,7 +90,7 @@ fn names() {
             "methods",
             ("method: lasso", "method: laso"),
             "2:11",
-            &["unknown method `laso`; valid: ols, lasso, l21, "],
+            &["unknown method `laso`", "valid: ols, lasso, l21, "],
             "laso",
         ),
         mistake(
