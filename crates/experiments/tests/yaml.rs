@@ -39,7 +39,7 @@ fn check(mistakes: &[Mistake]) {
             assert!(text.contains(part), "expected: {part}\n{text}");
         }
         let lines: Vec<&str> = text.lines().collect();
-        assert!(lines.len() <= 6 && lines.iter().all(|l| l.chars().count() < 250), "more than a screen\n{text}");
+        assert!(lines.len() <= 6 && lines.iter().all(|l| l.chars().count() < 320), "more than a screen\n{text}");
         let [.., line, marker] = lines[..] else { panic!("{text}") };
         assert!(line.contains(shows), "{text}");
         // The marker stands below the column that the position names.
