@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use mtl_core::{Metric, split::Part};
 use mtl_methods::{ParamSet, ParamValue};
-use serde::Deserialize;
 
 use crate::cell::CellId;
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::plan::{Next, Resolved, units};
+use crate::quantity::Quantity;
 use crate::store::{PointResult, Record, Store};
 use crate::study::Score;
 
@@ -37,83 +37,6 @@ impl Swept {
     /// Whether these hyperparameters have these values.
     pub fn held_at(&self, params: &BTreeMap<String, ParamValue>) -> bool {
         held(&self.params, params)
-    }
-}
-
-/// What results can be compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum Quantity {
-    /// A measure on the test part.
-    Metric(Metric),
-    /// Training objective.
-    Objective,
-    /// The loss in the training objective.
-    Loss,
-    /// Iterations of the solver.
-    Iterations,
-    /// Wall-clock time of the fit; of a tuned method, of the fits on the path up to the chosen point.
-    Seconds,
-    /// What the solver's last iteration left between the two copies of its variables.
-    PrimalResidual,
-    /// How far the solver's last iteration moved one of these copies, times its penalty parameter.
-    DualResidual,
-}
-
-impl TryFrom<String> for Quantity {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
-    }
-}
-
-impl std::str::FromStr for Quantity {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "objective" => Ok(Self::Objective),
-            "loss" => Ok(Self::Loss),
-            "iterations" => Ok(Self::Iterations),
-            "seconds" => Ok(Self::Seconds),
-            "primal-residual" => Ok(Self::PrimalResidual),
-            "dual-residual" => Ok(Self::DualResidual),
-            _ => name.parse().map(Self::Metric),
-        }
-    }
-}
-
-impl Quantity {
-    /// Name in files, tables and on axes.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Metric(metric) => metric.name(),
-            Self::Objective => "objective",
-            Self::Loss => "loss",
-            Self::Iterations => "iterations",
-            Self::Seconds => "seconds",
-            Self::PrimalResidual => "primal-residual",
-            Self::DualResidual => "dual-residual",
-        }
-    }
-
-    /// Whether larger values are better.
-    pub fn higher_is_better(self) -> bool {
-        matches!(self, Self::Metric(metric) if metric.higher_is_better())
-    }
-
-    /// Its value at a point of a record.
-    pub fn of(self, record: &Record, point: &PointResult) -> Option<f64> {
-        match self {
-            Self::Metric(metric) => point.mean(Part::Test, metric),
-            Self::Objective => Some(point.objective.total),
-            Self::Loss => Some(point.objective.loss),
-            Self::Iterations => Some(point.convergence.iterations as f64),
-            // A path is timed as a whole.
-            Self::Seconds => (record.points().len() == 1).then_some(record.circumstances.seconds),
-            Self::PrimalResidual | Self::DualResidual => point.last.get(self.name()).copied(),
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use mtl_methods::ParamValue;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::GridValue;
-use crate::results::Quantity;
+use crate::quantity::Quantity;
 use crate::yaml::Spanned;
 
 /// `experiments/<slug>/<id>.yaml`.

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use common::Folder;
 use mtl_core::Metric;
+use mtl_experiments::Quantity;
 use mtl_experiments::Store;
 use mtl_experiments::cell::Purpose;
 use mtl_experiments::plan::units;
-use mtl_experiments::results::Quantity;
 use mtl_methods::ParamValue;
 
 /// The example as a sweep of GL over gamma and the loss scale, without one corner.

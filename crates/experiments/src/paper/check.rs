@@ -92,6 +92,9 @@ pub(super) fn families(
     if let Some(against) = show.against.as_ref().filter(|label| !uses.iter().any(|m| m.label == **label)) {
         return wrong(unknown("method of this study", against, uses.iter().map(|m| m.label.as_str())));
     }
+    if show.reach.is_some() && show.against.is_some() {
+        return wrong("`reach` is a value of the measure, and `against` shows differences of it".into());
+    }
     for use_ in data {
         let axes = show.along.iter().filter(|option| use_.at.contains_key(*option)).count();
         if axes != 1 {

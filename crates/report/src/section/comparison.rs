@@ -1,7 +1,8 @@
 //! Methods against the published numbers and against each other.
 
 use mtl_core::Metric;
-use mtl_experiments::results::{Quantity, Results};
+use mtl_experiments::Quantity;
+use mtl_experiments::results::Results;
 use mtl_experiments::study::Show;
 use mtl_stats::{Comparison, compare, holm};
 

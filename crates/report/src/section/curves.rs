@@ -1,6 +1,7 @@
 //! Measures along one hyperparameter, one line a method.
 
-use mtl_experiments::results::{Quantity, Results, as_number};
+use mtl_experiments::Quantity;
+use mtl_experiments::results::{Results, as_number};
 use mtl_experiments::study::Curves;
 use mtl_methods::ParamValue;
 use mtl_stats::Summary;

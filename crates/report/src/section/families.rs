@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use mtl_experiments::Quantity;
 use mtl_experiments::paper::DataUse;
-use mtl_experiments::results::{Quantity, Results, as_number};
+use mtl_experiments::results::{Results, as_number};
 use mtl_experiments::study::Families;
 use mtl_stats::Summary;
 use mtl_stats::growth::exponent;
@@ -229,7 +230,7 @@ fn exponents(families: &[Family<'_>], results: &Results) -> Table {
 fn reached(families: &[Family<'_>], results: &Results, show: &Families, target: f64) -> Table {
     let study = &results.study;
     let name = show.measure.name();
-    let higher = matches!(show.measure, Quantity::Metric(metric) if metric.higher_is_better());
+    let higher = show.measure.higher_is_better();
     let relation = if higher { "at least" } else { "at most" };
     let caption = format!("{}: where {name} is first {relation} {target}", study.source);
     let mut table = Table::new(format!("{}-reached", study.id), caption, &["family", "axis"]);

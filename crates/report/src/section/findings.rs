@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mtl_experiments::results::{Quantity, Results, Scores, Swept};
+use mtl_experiments::Quantity;
+use mtl_experiments::results::{Results, Scores, Swept};
 use mtl_experiments::study::{Finding, FindingSide, Show};
 use mtl_stats::effect::cliffs_delta;
 use mtl_stats::{Comparison, Summary, compare, holm};

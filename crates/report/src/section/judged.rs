@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use mtl_core::Metric;
 use mtl_data::{Catalog, Status};
+use mtl_experiments::Quantity;
 use mtl_experiments::published::{Better, PublishedRow, PublishedTable};
-use mtl_experiments::results::{Quantity, Results};
+use mtl_experiments::results::Results;
 use mtl_experiments::study::{Score, Show};
 use mtl_experiments::{Paper, Study, plan::Resolved};
 use mtl_stats::{CellVerdict, Comparability, PublishedValue, Summary, VerdictKind, cell_verdict};

@@ -1,13 +1,15 @@
 //! Measures of prediction and of recovered structure, by the names used in tables.
 
+mod prediction;
+
 use std::collections::BTreeMap;
-use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;
 
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
+use self::prediction::{accuracy, auc, complex_log_error, msle, precision_recall, ratio, squares, variance};
 use crate::recovery;
 use crate::{Target, Truth};
 
@@ -288,49 +290,6 @@ impl Metric {
     }
 }
 
-/// `a / b`, with nothing left of nothing counting as zero.
-fn ratio(a: f64, b: f64) -> f64 {
-    if a == 0.0 { 0.0 } else { a / b }
-}
-
-fn squares(v: &Array1<f64>) -> f64 {
-    v.dot(v)
-}
-
-fn msle(y: &Array1<f64>, predicted: &Array1<f64>) -> f64 {
-    const FLOOR: f64 = 1e-6;
-    let error = |y: f64, f: f64| (y.ln_1p() - (1.0 + f).max(FLOOR).ln()).powi(2);
-    y.iter().zip(predicted).map(|(&y, &f)| error(y, f)).sum::<f64>() / y.len() as f64
-}
-
-/// `|log(1 + y) - log(1 + f)|^2`. The logarithm of a negative number has the imaginary part pi.
-fn complex_log_error(y: f64, f: f64) -> f64 {
-    const FLOOR: f64 = 1e-300;
-    let modulus = |v: f64| (1.0 + v).abs().max(FLOOR).ln();
-    let turn = if (1.0 + y < 0.0) == (1.0 + f < 0.0) { 0.0 } else { PI };
-    (modulus(y) - modulus(f)).powi(2) + turn.powi(2)
-}
-
-fn accuracy(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
-    y.iter().zip(scores).filter(|(y, s)| (**y > 0.0) == (**s > 0.0)).count() as f64 / y.len() as f64
-}
-
-/// The Mann-Whitney form: the chance that a random positive scores above a random negative.
-fn auc(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
-    let mut order: Vec<usize> = (0..y.len()).collect();
-    order.sort_by(|&a, &b| scores[a].total_cmp(&scores[b]));
-    let positives = y.iter().filter(|y| **y > 0.0).count() as f64;
-    let negatives = y.len() as f64 - positives;
-    let (mut below, mut wins) = (0.0, 0.0);
-    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
-        let up = tied.iter().filter(|&&i| y[i] > 0.0).count() as f64;
-        let down = tied.len() as f64 - up;
-        wins += up * (below + down / 2.0);
-        below += down;
-    }
-    if positives == 0.0 || negatives == 0.0 { 0.5 } else { wins / (positives * negatives) }
-}
-
 /// Number of tasks of every group that has one.
 fn sizes(groups: &[usize]) -> BTreeMap<usize, usize> {
     let mut sizes = BTreeMap::new();
@@ -338,30 +297,6 @@ fn sizes(groups: &[usize]) -> BTreeMap<usize, usize> {
         *sizes.entry(*group).or_default() += 1;
     }
     sizes
-}
-
-/// Sum over the thresholds, from the highest score down, of the recall gained times a height made of the precision before
-/// and at the threshold.
-fn precision_recall(y: &Array1<f64>, scores: &Array1<f64>, height: fn(f64, f64) -> f64) -> f64 {
-    let mut order: Vec<usize> = (0..y.len()).collect();
-    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
-    let positives = y.iter().filter(|y| **y > 0.0).count() as f64;
-    let (mut above, mut found, mut before, mut area) = (0.0, 0.0, None, 0.0);
-    for tied in order.chunk_by(|&a, &b| scores[a] == scores[b]) {
-        let gained = tied.iter().filter(|&&i| y[i] > 0.0).count() as f64;
-        above += tied.len() as f64;
-        found += gained;
-        let precision = found / above;
-        area += gained / positives * height(before.unwrap_or(precision), precision);
-        before = Some(precision);
-    }
-    if positives == 0.0 { f64::NAN } else { area }
-}
-
-fn variance(v: &Array1<f64>) -> f64 {
-    let n = v.len() as f64;
-    let mean = v.sum() / n;
-    v.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n
 }
 
 impl fmt::Display for Metric {
