@@ -79,13 +79,20 @@ class GroupLasso:
 
 
 class TaskSteps(ProxOperator):
-    """prox of the loss: every task exactly, by inverses computed beforehand."""
+    """prox of the loss: every task exactly, by an inverse for every step size asked for.
 
-    def __init__(self, problem):
+    The spectra of X_t'X_t are given beforehand, as they are to `mtl`; what depends on the step size is not.
+    """
+
+    def __init__(self, xty, spectra):
         super().__init__(None, True)
-        self.xty = problem.xty
-        identity = np.eye(self.xty.shape[1])
-        self.inverses = {1 / rho: np.linalg.inv(problem.gram + rho * identity) for rho in RHOS}
+        self.xty, self.spectra, self.inverses = xty, spectra, {}
+
+    def inverse(self, tau):
+        if tau not in self.inverses:
+            values, vectors = self.spectra
+            self.inverses[tau] = np.matmul(vectors / (values + 1 / tau)[:, None, :], vectors.transpose(0, 2, 1))
+        return self.inverses[tau]
 
     def __call__(self, x):
         """Asked for once, for a log that is off."""
@@ -93,7 +100,7 @@ class TaskSteps(ProxOperator):
 
     def prox(self, x, tau):
         right = self.xty + x.reshape(self.xty.shape) / tau
-        return np.matmul(self.inverses[tau], right[..., None]).ravel()
+        return np.matmul(self.inverse(tau), right[..., None]).ravel()
 
 
 class TraceNorm:
@@ -111,8 +118,9 @@ class TraceNorm:
 
     def __init__(self, problem, strengths, targets):
         """The penalty parameter with the fewest iterations at each strength, from the solution before."""
-        self.shape, self.steps = problem.xty.shape, TaskSteps(problem)
+        self.shape, self.xty, self.spectra = problem.xty.shape, problem.xty, np.linalg.eigh(problem.gram)
         self.schedule, start = [], np.zeros(problem.xty.size)
+        steps = TaskSteps(self.xty, self.spectra)
         for strength, target in zip(strengths, targets):
             prox, best, limit = Nuclear(self.shape, strength), None, MAX_ITER
             for rho in RHOS:
@@ -126,7 +134,7 @@ class TraceNorm:
                     if count < limit and problem.loss(w) + strength * self.penalty(w) <= target:
                         best, limit = (prox, 1 / rho, count, z.copy()), count
 
-                ADMM(self.steps, prox, None, 1 / rho, niter=limit, z0=start, callback=watch, callbackz=True)
+                ADMM(steps, prox, None, 1 / rho, niter=limit, z0=start, callback=watch, callbackz=True)
             if best is None:
                 raise RuntimeError(f"ADMM does not reach the objective in {MAX_ITER} iterations at {strength:g}")
             *settings, start = best
@@ -135,9 +143,9 @@ class TraceNorm:
 
     def path(self):
         """What is timed."""
-        z, found = np.zeros(self.steps.xty.size), []
+        steps, z, found = TaskSteps(self.xty, self.spectra), np.zeros(self.xty.size), []
         for prox, tau, count in self.schedule:
-            _, z = ADMM(self.steps, prox, None, tau, niter=count, z0=z)
+            _, z = ADMM(steps, prox, None, tau, niter=count, z0=z)
             found.append(z)
         return found
 

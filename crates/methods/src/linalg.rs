@@ -80,11 +80,18 @@ impl Spectrum {
         self.vectors.dot(&inner)
     }
 
-    /// `V'v`, row by row of `V`, which is how it lies in memory.
+    /// `V'v`.
     pub fn rotate(&self, v: ArrayView1<'_, f64>) -> Array1<f64> {
-        let mut out = vec![0.0; self.rank()];
-        add_rows(&self.vectors, &v.to_vec(), &mut out);
+        let mut out = Vec::new();
+        self.rotate_into(&v.to_vec(), &mut out);
         Array1::from(out)
+    }
+
+    /// Overwrites `out` by `V'v`, row by row of `V`, which is how it lies in memory.
+    pub fn rotate_into(&self, v: &[f64], out: &mut Vec<f64>) {
+        out.clear();
+        out.resize(self.rank(), 0.0);
+        add_rows(&self.vectors, v, out);
     }
 
     /// `V diag(values) V'`, half of it computed and the rest mirrored.

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use mtl_core::Moments;
 use mtl_core::moments::Gram;
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2, ArrayView1, Axis, concatenate};
 
 use super::LossScale;
 use crate::linalg::{NotFinite, Spectrum, axpy, symmetric_times};
@@ -166,25 +166,24 @@ impl Squared {
         {
             return gram.dot(w) * &factors;
         }
-        let mut out = Array2::zeros(w.raw_dim());
-        let mut product = vec![0.0; w.nrows()];
-        for t in 0..w.ncols() {
-            let column = w.column(t).to_vec();
+        let columns = transposed(w);
+        let mut products = Array2::zeros(columns.raw_dim());
+        for (t, (column, mut product)) in columns.rows().into_iter().zip(products.rows_mut()).enumerate() {
+            let (Some(column), Some(product)) = (column.as_slice(), product.as_slice_mut()) else { continue };
             match &*moments.gram[t] {
-                Gram::Full(gram) => symmetric_times(gram, &column, &mut product),
+                Gram::Full(gram) => symmetric_times(gram, column, product),
                 Gram::Root(x) => {
-                    product.fill(0.0);
                     for row in x.rows() {
                         if let Some(row) = row.as_slice() {
-                            let fitted: f64 = row.iter().zip(&column).map(|(x, w)| x * w).sum();
-                            axpy(fitted, row, &mut product);
+                            let fitted: f64 = row.iter().zip(column).map(|(x, w)| x * w).sum();
+                            axpy(fitted, row, product);
                         }
                     }
                 }
             }
-            out.column_mut(t).iter_mut().zip(&product).for_each(|(o, v)| *o = factors[t] * v);
+            product.iter_mut().for_each(|v| *v *= factors[t]);
         }
-        out
+        transposed(&products)
     }
 
     /// Loss and gradient at `w`, sharing the one expensive product.
@@ -198,14 +197,16 @@ impl Squared {
 
     /// Projects each task's column on the range of `X_t'X_t`, where every gradient of this loss lies.
     pub fn in_column_space(&self, point: &Array2<f64>) -> Array2<f64> {
-        let mut out = point.clone();
-        for (t, spectrum) in self.spectra.iter().enumerate() {
-            if spectrum.rank() < self.n_features() {
-                let projected = spectrum.vectors.dot(&spectrum.rotate(point.column(t)));
-                out.column_mut(t).assign(&projected);
+        let mut columns = transposed(point);
+        let mut inner = Vec::new();
+        for (spectrum, mut column) in self.spectra.iter().zip(columns.rows_mut()) {
+            if let (Some(column), true) = (column.as_slice_mut(), spectrum.rank() < self.n_features()) {
+                spectrum.rotate_into(column, &mut inner);
+                let inner = ArrayView1::from(&inner);
+                column.iter_mut().zip(spectrum.vectors.rows()).for_each(|(v, row)| *v = row.dot(&inner));
             }
         }
-        out
+        transposed(&columns)
     }
 
     /// `(c_t X_t'X_t)^+ v_t` for every task.
@@ -253,15 +254,17 @@ impl Squared {
                 .map(|(row, value)| row.iter().zip(&weights).map(|(v, w)| v * v * w).sum::<f64>() / value)
                 .sum();
         }
-        self.spectra
-            .iter()
-            .enumerate()
-            .map(|(t, spectrum)| {
-                let inner = spectrum.rotate(delta.column(t));
+        let columns = transposed(delta);
+        let mut inner = Vec::new();
+        let energy = |(t, column): (usize, ArrayView1<'_, f64>)| {
+            let spectrum = &self.spectra[t];
+            column.as_slice().map_or(0.0, |column| {
+                spectrum.rotate_into(column, &mut inner);
                 let energy: f64 = inner.iter().zip(&spectrum.values).map(|(v, value)| v * v / value).sum();
                 energy / (2.0 * self.factors[t])
             })
-            .sum()
+        };
+        columns.rows().into_iter().enumerate().map(energy).sum()
     }
 
     /// The loss as a function of `v` when `w` is already part of the model: targets become `y_t - X_t w_t`.
@@ -283,6 +286,11 @@ impl Squared {
     pub fn value(&self, w: &Array2<f64>) -> f64 {
         self.value_and_gradient(w).0
     }
+}
+
+/// The transpose in memory: what is done task by task wants a task's numbers side by side.
+fn transposed(a: &Array2<f64>) -> Array2<f64> {
+    a.t().as_standard_layout().into_owned()
 }
 
 #[cfg(test)]

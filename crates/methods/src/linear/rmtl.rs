@@ -37,7 +37,7 @@ impl GenGlMethod for Rmtl {
             targets: &[Target::Regression],
             citation: "Chen, Zhou and Ye (2011), Integrating low-rank and group-sparse structures for robust \
                        multi-task learning, KDD",
-            revision: 2,
+            revision: 3,
         }
     }
 

@@ -30,7 +30,7 @@ impl GenGlMethod for TraceNorm {
             targets: composite::EITHER,
             citation: "Ji and Ye (2009), An accelerated gradient method for trace norm minimization, ICML; in MALSAR \
                        as Least_Trace and Logistic_Trace",
-            revision: 2,
+            revision: 3,
         }
     }
 

@@ -194,8 +194,17 @@ impl Component {
 
     /// Value at `w`.
     pub fn value(&self, w: &Array2<f64>) -> f64 {
+        self.value_given(w, None)
+    }
+
+    /// Value at a `w` whose nuclear norm may be known already.
+    pub fn value_given(&self, w: &Array2<f64>, nuclear_norm: Option<f64>) -> f64 {
         let seminorms: f64 = self.terms().map(|(seminorm, strength)| strength * seminorm.value(w)).sum();
-        if self.nuclear > 0.0 { seminorms + self.nuclear * singular::nuclear_norm(w) } else { seminorms }
+        if self.nuclear > 0.0 {
+            seminorms + self.nuclear * nuclear_norm.unwrap_or_else(|| singular::nuclear_norm(w))
+        } else {
+            seminorms
+        }
     }
 
     /// The part that treats rows one by one.
@@ -213,11 +222,11 @@ impl Component {
         self.column_pairs == 0.0
     }
 
-    /// Overwrites `w` by `argmin_z 1/2 ||z - w||_F^2 + step * penalty(z)`, leaving out column clustering.
-    pub fn prox(&self, w: &mut Array2<f64>, step: f64, scratch: &mut Scratch) {
+    /// Overwrites `w` by `argmin_z 1/2 ||z - w||_F^2 + step * penalty(z)`, leaving out column clustering. Gives the
+    /// nuclear norm there if it has a part in the penalty.
+    pub fn prox(&self, w: &mut Array2<f64>, step: f64, scratch: &mut Scratch) -> Option<f64> {
         if self.nuclear > 0.0 {
-            singular::soft_threshold(w, step * self.nuclear);
-            return;
+            return Some(singular::soft_threshold(w, step * self.nuclear));
         }
         if self.columns > 0.0 {
             for mut column in w.columns_mut() {
@@ -226,7 +235,7 @@ impl Component {
                 shrink_length(&mut values, step * self.columns);
                 column.assign(&ndarray::ArrayView1::from(&values));
             }
-            return;
+            return None;
         }
         let penalty = self.row_part().scaled(step);
         for mut row in w.rows_mut() {
@@ -234,6 +243,7 @@ impl Component {
                 penalty.prox(row, scratch);
             }
         }
+        None
     }
 
     /// How far `y` exceeds the dual unit ball of this penalty: an upper bound of the larger of `least` and the smallest

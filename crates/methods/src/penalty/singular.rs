@@ -1,6 +1,6 @@
 //! Penalties that see only the singular values of the weights.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, s};
 
 use super::Penalty;
 use super::row::Scratch;
@@ -20,23 +20,36 @@ pub fn spectral_norm(a: &Array2<f64>) -> f64 {
     largest_eigenvalue(&small_gram(a)).sqrt()
 }
 
-/// Overwrites `a` by `U diag(max(s - threshold, 0)) V'`, the prox of `threshold ||.||_*`.
-pub fn soft_threshold(a: &mut Array2<f64>, threshold: f64) {
-    let Ok(gram) = Spectrum::of(&small_gram(a)) else { return a.fill(f64::NAN) };
+/// Overwrites `a` by `U diag(max(s - threshold, 0)) V'`, the prox of `threshold ||.||_*`, and gives the nuclear norm
+/// of that.
+pub fn soft_threshold(a: &mut Array2<f64>, threshold: f64) -> f64 {
+    let Ok(gram) = Spectrum::of(&small_gram(a)) else {
+        a.fill(f64::NAN);
+        return f64::NAN;
+    };
     let largest = gram.largest().sqrt();
     if threshold >= largest {
-        return a.fill(0.0);
+        a.fill(0.0);
+        return 0.0;
     }
     if threshold > COARSE * largest {
-        let shares = gram.values.mapv(|v| (1.0 - threshold / v.sqrt()).max(0.0));
-        let keep = gram.rebuild(&shares);
-        *a = if a.ncols() <= a.nrows() { a.dot(&keep) } else { keep.dot(a) };
-        return;
+        // Few directions are left, and they come first.
+        let kept: Array1<f64> = gram.values.iter().map(|v| v.sqrt()).take_while(|s| *s > threshold).collect();
+        let (directions, shares) = (gram.vectors.slice(s![.., ..kept.len()]), kept.mapv(|s| 1.0 - threshold / s));
+        *a = if a.ncols() <= a.nrows() {
+            (a.dot(&directions) * shares).dot(&directions.t())
+        } else {
+            (&directions * &shares).dot(&directions.t().dot(a))
+        };
+        return (kept - threshold).sum();
     }
-    match Svd::of(a) {
-        Ok(svd) => *a = svd.rebuild(&svd.values.mapv(|v| (v - threshold).max(0.0))),
-        Err(_) => a.fill(f64::NAN),
-    }
+    let Ok(svd) = Svd::of(a) else {
+        a.fill(f64::NAN);
+        return f64::NAN;
+    };
+    let shrunk = svd.values.mapv(|v| (v - threshold).max(0.0));
+    *a = svd.rebuild(&shrunk);
+    shrunk.sum()
 }
 
 /// The smaller of `A'A` and `AA'`.
@@ -139,7 +152,8 @@ mod tests {
         fn singular_values_are_shrunk(a in matrices(), relative in prop_oneof![1e-4..1e-2_f64, 0.01..1.5_f64]) {
             let threshold = relative * spectral_norm(&a);
             let mut z = a.clone();
-            soft_threshold(&mut z, threshold);
+            let norm = soft_threshold(&mut z, threshold);
+            prop_assert!((norm - nuclear_norm(&z)).abs() < 1e-9 * nuclear_norm(&a));
             let y = &a - &z;
             prop_assert!(spectral_norm(&y) <= threshold * (1.0 + 1e-9));
             prop_assert!((pairing(&y, &z) - threshold * nuclear_norm(&z)).abs() < 1e-9 * threshold * nuclear_norm(&a));

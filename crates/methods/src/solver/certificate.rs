@@ -45,7 +45,23 @@ pub struct DualPoint {
 ///
 /// A component that leaves the common level of its columns free needs `sum_t Y_t = 0`; [`pool`] makes it so for `G`.
 pub fn duality_gap(objective: &Objective<'_>, w: &[Array2<f64>], dual: &DualPoint) -> Gap {
-    best_gap(objective, std::slice::from_ref(&w.to_vec()), dual, 0.0).1
+    best_gap(objective, &[Candidate::new(w.to_vec())], dual, 0.0).1
+}
+
+/// A primal point whose gap is asked for.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Its components.
+    pub components: Vec<Array2<f64>>,
+    /// Their nuclear norms, where known.
+    pub nuclear_norms: Vec<Option<f64>>,
+}
+
+impl Candidate {
+    /// A point of which nothing is known.
+    pub fn new(components: Vec<Array2<f64>>) -> Self {
+        Self { nuclear_norms: vec![None; components.len()], components }
+    }
 }
 
 /// How many tolerances a gap may be from certifying for another guess to be worth its price.
@@ -53,15 +69,11 @@ const HOPELESS: f64 = 1e4;
 
 /// The candidate with the least objective, by its index, and its duality gap. Guesses are tried until one certifies
 /// the relative `tolerance`, or turns out to be so far from it that others will not either.
-pub fn best_gap(
-    objective: &Objective<'_>,
-    candidates: &[Vec<Array2<f64>>],
-    dual: &DualPoint,
-    tolerance: f64,
-) -> (usize, Gap) {
-    let judge = |w: &Vec<Array2<f64>>| {
-        let (loss, gradient) = objective.loss.value_and_gradient(&sum(w));
-        let penalty = objective.penalty(w);
+pub fn best_gap(objective: &Objective<'_>, candidates: &[Candidate], dual: &DualPoint, tolerance: f64) -> (usize, Gap) {
+    let judge = |Candidate { components, nuclear_norms }: &Candidate| {
+        let (loss, gradient) = objective.loss.value_and_gradient(&sum(components));
+        let each = objective.components.iter().zip(components).zip(nuclear_norms);
+        let penalty = each.map(|((penalty, w), norm)| penalty.value_given(w, *norm)).sum();
         (Value { total: loss + penalty, loss, penalty }, -gradient)
     };
     let judged = candidates.iter().map(judge).enumerate();
@@ -72,7 +84,7 @@ pub fn best_gap(
     let mut gap = Gap { value, gap: f64::INFINITY };
     let mut try_guess = |guess: &Array2<f64>, scratch: &mut Scratch| {
         let point = feasible(objective, guess, &dual.pairs, scratch);
-        let linear: f64 = candidates[best].iter().map(|w| (w * &point).sum()).sum();
+        let linear: f64 = candidates[best].components.iter().map(|w| (w * &point).sum()).sum();
         let found = value.penalty - linear + objective.loss.distance(&(&point - &gradient));
         // Rounding can take the gap of an exact solution below zero; a gap that is not a number certifies nothing.
         gap.gap = gap.gap.min(if found.is_nan() { f64::INFINITY } else { found.max(0.0) });

@@ -21,7 +21,7 @@ mod split;
 pub use accelerated::accelerated;
 pub use admm::Admm;
 pub use cascade::cascade;
-pub use certificate::{DualPoint, Gap, Pooled, best_gap, duality_gap, pool};
+pub use certificate::{Candidate, DualPoint, Gap, Pooled, best_gap, duality_gap, pool};
 pub use composite::{Composite, Loss, LossPoint};
 pub use coordinate::coordinate_descent;
 pub use coupled::{Coupled, quadratic_minimum};

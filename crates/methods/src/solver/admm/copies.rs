@@ -93,12 +93,14 @@ pub struct MatrixCopy {
     point: Array2<f64>,
     /// `prox(point)`.
     pub value: Array2<f64>,
+    /// The nuclear norm of `value`, where its proximal operator knows.
+    pub nuclear_norm: Option<f64>,
 }
 
 impl MatrixCopy {
     /// Zeros.
     pub fn new(part: Part, shape: (usize, usize), rho: Rho) -> Self {
-        Self { part, rho, point: Array2::zeros(shape), value: Array2::zeros(shape) }
+        Self { part, rho, point: Array2::zeros(shape), value: Array2::zeros(shape), nuclear_norm: None }
     }
 
     /// `rho (z - u)`, what pulls at the component.
@@ -116,7 +118,9 @@ impl MatrixCopy {
     /// parameter is adapted.
     pub fn step(&mut self, w: &Array2<f64>, component: &Component, balance: Option<f64>, scratch: &mut Scratch) {
         let terms = self.part.terms(component);
-        self.advance(w, balance, |value, step| terms.prox(value, step, scratch));
+        let mut nuclear_norm = None;
+        self.advance(w, balance, |value, step| nuclear_norm = terms.prox(value, step, scratch));
+        self.nuclear_norm = nuclear_norm;
     }
 
     /// The same for any proximal operator, which is given its step.

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use ndarray::{Array2, Axis};
 
 use self::copies::{MatrixCopy, PairsCopy, Part, Rho, square};
-use super::certificate::{DualPoint, Pooled, best_gap, pool};
+use super::certificate::{Candidate, DualPoint, Pooled, best_gap, pool};
 use super::resolvent::{Resolvent, Tie};
 use super::{Convergence, Objective, ResidualKind, Solution, SolverError, StopRule, Stopping};
 use crate::method::Context;
@@ -102,13 +102,14 @@ impl Block {
         dual
     }
 
-    /// Candidates for the component: the copies, which are exactly sparse or exactly fused.
-    fn candidates(&self) -> Vec<Array2<f64>> {
-        let level = self.whole.as_ref().map_or(&self.w, |c| &c.value);
-        let mut candidates = vec![level.clone()];
+    /// Candidates for the component, with their nuclear norms where known: the copies, which are exactly sparse or exactly
+    /// fused.
+    fn candidates(&self) -> Vec<(Array2<f64>, Option<f64>)> {
+        let (level, norm) = self.whole.as_ref().map_or((&self.w, None), |c| (&c.value, c.nuclear_norm));
+        let mut candidates = vec![(level.clone(), norm)];
         if let Some(centred) = &self.centred {
             let means = level.sum_axis(Axis(1)) / level.ncols() as f64;
-            candidates.push(&centred.value + &means.insert_axis(Axis(1)));
+            candidates.push((&centred.value + &means.insert_axis(Axis(1)), None));
         }
         candidates
     }
@@ -219,7 +220,7 @@ impl Admm {
                 context.check()?;
                 let (mut candidates, dual) = self.candidates(objective);
                 let (best, gap) = best_gap(objective, &candidates, &dual, stopping.tolerance);
-                let candidate = candidates.swap_remove(best);
+                let candidate = candidates.swap_remove(best).components;
                 if !gap.value.total.is_finite() {
                     return Err(SolverError::NotFinite);
                 }
@@ -253,16 +254,17 @@ impl Admm {
     }
 
     /// The primal points to judge and the dual variables that certify them.
-    fn candidates(&self, objective: &Objective<'_>) -> (Vec<Vec<Array2<f64>>>, DualPoint) {
+    fn candidates(&self, objective: &Objective<'_>) -> (Vec<Candidate>, DualPoint) {
         let each: Vec<_> = self.blocks.iter().map(Block::candidates).collect();
         let kinds = each.iter().map(Vec::len).max().unwrap_or(1);
-        let mut points: Vec<Vec<_>> =
-            (0..kinds).map(|kind| each.iter().map(|c| c[kind.min(c.len() - 1)].clone()).collect()).collect();
-        for point in &mut points {
-            pool(objective, &self.pooled, point);
-        }
+        let kind = |kind: usize| {
+            let of_kind = each.iter().map(|c| c[kind.min(c.len() - 1)].clone());
+            let (mut components, nuclear_norms): (Vec<_>, Vec<_>) = of_kind.unzip();
+            pool(objective, &self.pooled, &mut components);
+            Candidate { components, nuclear_norms }
+        };
         let pairs = self.blocks.iter().map(|b| b.pairs.as_ref().map(PairsCopy::dual)).collect();
-        (points, DualPoint { pairs, guesses: self.blocks.iter().map(Block::dual).collect() })
+        ((0..kinds).map(kind).collect(), DualPoint { pairs, guesses: self.blocks.iter().map(Block::dual).collect() })
     }
 
     /// One iteration; with `balance`, the penalty parameters are adapted to the residuals seen.
