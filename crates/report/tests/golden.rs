@@ -14,24 +14,38 @@ use mtl_experiments::plan::{Next, resolve, units};
 use mtl_experiments::results::Results;
 use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
 use mtl_experiments::{Paper, Store};
+use mtl_methods::TASK_GROUP;
 use mtl_methods::solver::{Convergence, ResidualKind, Value};
 use mtl_report::Report;
 use mtl_report::export::{Format, export};
 use ndarray::Array2;
 
-/// A record as if the cell had been run: values that follow from method and repeat alone.
+/// A record as if the cell had been run: values that follow from method, repeat and number of rows alone.
 fn made_up(cell: &Cell, store: &Store) -> Record {
-    let methods = ["ols", "l21", "metag", "ssmtl-m"];
+    let methods = ["ols", "l21", "metag", "ssmtl-m", "sg-mtl"];
     let rank = methods.iter().position(|m| *m == cell.key.method).unwrap() as f64;
     let scaled = if cell.key.scaling.x { 0.0 } else { 0.02 };
-    let error = 0.15 - 0.03 * rank + 0.004 * f64::from(cell.key.repeat) * (1.0 + rank) + scaled;
+    let signs = cell.key.data.name == "synthetic-srml";
+    let rows = if signs { cell.key.data.options["samples"].parse::<f64>().unwrap() / 100.0 } else { 1.0 };
+    let error = (0.15 - 0.03 * rank + 0.004 * f64::from(cell.key.repeat) * (1.0 + rank) + scaled) / rows.sqrt();
     let tune = cell.key.purpose == Purpose::Tune;
     if cell.key.method == "metag" && cell.key.repeat == 2 && !tune {
         let outcome = Outcome::Failed("out of time".into());
-        return Record { key: cell.key.clone(), outcome, circumstances: circumstances() };
+        return Record { key: cell.key.clone(), outcome, circumstances: circumstances(1.0) };
     }
-    let weights = Array2::from_shape_fn((6, 4), |(i, t)| if i < 2 { 1.0 + t as f64 } else { 0.0 });
-    let artifacts = ["weights", "true-weights"].map(|n| (n.to_owned(), store.keep(weights.view()).unwrap()));
+    let truth = Array2::from_shape_fn((6, 4), |(i, t)| if i < 2 { 1.0 + t as f64 } else { 0.0 });
+    let mut weights = truth.clone();
+    let mut kept = vec![("true-weights", truth)];
+    if signs {
+        weights[[0, 1]] *= rank - 0.5;
+        kept.push(("trace-objective", Array2::from_shape_vec((1, 3), vec![9.0, 3.0, 1.0 + error]).unwrap()));
+    }
+    kept.push(("weights", weights));
+    let artifacts: BTreeMap<String, String> =
+        kept.into_iter().map(|(name, values)| (name.to_owned(), store.keep(values.view()).unwrap())).collect();
+    let odd = usize::from(cell.key.repeat == 1);
+    let groups = (TASK_GROUP.to_owned(), vec![0, 0, 1, 1 - odd]);
+    let grouping = cell.key.method == "sg-mtl" && !tune;
     let score = matches!(cell.key.purpose, Purpose::Score(_));
     let paths = if score { &cell.path[cell.path.len() - 1..] } else { &cell.path[..] };
     let points = paths.iter().enumerate().map(|(i, params)| {
@@ -49,24 +63,29 @@ fn made_up(cell: &Cell, store: &Store) -> Record {
             },
             metrics: [Part::Train, Part::Valid, Part::Test].map(|part| (part, measures.clone())).into(),
             recovery: if score { recovery } else { BTreeMap::new() },
-            memberships: BTreeMap::new(),
+            memberships: grouping.then(|| groups.clone()).into_iter().collect(),
             last: BTreeMap::new(),
-            artifacts: if score { artifacts.clone().into() } else { BTreeMap::new() },
+            artifacts: if score { artifacts.clone() } else { BTreeMap::new() },
         }
     });
-    Record { key: cell.key.clone(), outcome: Outcome::Done(points.collect()), circumstances: circumstances() }
+    Record { key: cell.key.clone(), outcome: Outcome::Done(points.collect()), circumstances: circumstances(rows) }
 }
 
-fn circumstances() -> Circumstances {
-    Circumstances { seconds: 0.5, finished: 1, software: "0".into(), cpu: "none".into(), seeds: BTreeMap::new() }
+fn circumstances(rows: f64) -> Circumstances {
+    Circumstances { seconds: 0.5 * rows, finished: 1, software: "0".into(), cpu: "none".into(), seeds: BTreeMap::new() }
 }
 
 /// The paper of the command line's tests with made-up results.
 fn report(folder: &Path) -> (Report, Store) {
+    report_on(folder, "../cli/tests/tiny")
+}
+
+/// A paper of this repository's tests with made-up results.
+fn report_on(folder: &Path, source: &str) -> (Report, Store) {
     let experiments = folder.join("experiments");
     let tiny = experiments.join("tiny");
     std::fs::create_dir_all(&tiny).unwrap();
-    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../cli/tests/tiny")).unwrap() {
+    for file in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(source)).unwrap() {
         let file = file.unwrap();
         std::fs::copy(file.path(), tiny.join(file.file_name())).unwrap();
     }
@@ -127,6 +146,22 @@ fn the_page_is_the_one_we_looked_at() {
     }
     let elsewhere = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
     assert!(!elsewhere.contains("=\"http") && !elsewhere.contains(" src="), "the page needs nothing but itself");
+}
+
+#[test]
+fn sections_along_data_and_iterations_are_those_we_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let (report, _) = report_on(folder.path(), "tests/sections");
+    let files = report.files().unwrap();
+    let page = files.iter().find(|f| f.path.ends_with("index.md")).unwrap();
+    let text = String::from_utf8(page.bytes.clone()).unwrap();
+    insta::assert_snapshot!("sections", without_hashes(&text.replace(&folder.path().display().to_string(), "FOLDER")));
+    let names: Vec<String> = files.iter().map(|f| f.path.display().to_string()).collect();
+    for figure in
+        ["time-families", "helps-families", "samples-families", "iterations-traces", "signs-signs", "groups-groups"]
+    {
+        assert!(names.iter().any(|name| name.ends_with(&format!("{figure}.svg"))), "no {figure} in {names:?}");
+    }
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! True and recovered weights as pictures.
 
+use mtl_core::recovery::adjusted_rand;
 use mtl_core::{Metric, split::Part};
 use mtl_experiments::results::Results;
 use mtl_experiments::study::{Draw, RecoveryMaps};
 use mtl_methods::{ParamValue, TASK_GROUP};
+use mtl_stats::Summary;
 use ndarray::Array2;
 
-use super::{Source, shown, slug};
+use super::{Source, shown, slug, stamp};
 use crate::chart::{ChartError, Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
-use crate::document::{Block, number};
+use crate::document::{Block, Cell, Column, Table, number, plus_minus};
 
 /// Pictures in a row of signs.
 const SIGN_PANELS: usize = 5;
@@ -71,7 +73,39 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
             format!("{source_name}: groups learned in repeat {repeat}, groups x tasks; a task's group is filled."),
         ),
     };
-    Ok(vec![source.figure(&study.id, slug(&[&study.id, name]), caption, &Heat { rows })?])
+    let mut blocks = vec![source.figure(&study.id, slug(&[&study.id, name]), caption, &Heat { rows })?];
+    if maps.draw == Draw::Groups && study.protocol.repeats > 1 {
+        blocks.push(stability(results).shown());
+    }
+    Ok(blocks)
+}
+
+/// How much the groups of two repeats agree, over all pairs of repeats.
+fn stability(results: &Results) -> Table {
+    let study = &results.study;
+    let caption = format!("{}: adjusted Rand index between the groups learned in two repeats", study.source);
+    let mut table = Table::new(format!("{}-stability", study.id), caption, &["method"]);
+    let datasets = results.datasets();
+    table.columns.extend(datasets.iter().map(|d| Column { title: shown(results, d), numeric: true }));
+    table.stamp = stamp(results);
+    for method in &study.methods {
+        let agreement = |dataset: &&str| {
+            let records = results.scores(dataset, &method.label).into_iter().flat_map(|s| s.records.values());
+            let groups: Vec<&Vec<usize>> = records.filter_map(|r| r.scored()?.memberships.get(TASK_GROUP)).collect();
+            let pairs = groups.iter().enumerate().flat_map(|(i, a)| groups[..i].iter().map(|b| adjusted_rand(a, b)));
+            match Summary::of(&pairs.collect::<Vec<_>>()) {
+                Ok(s) => Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) },
+                Err(_) => Cell::text("–"),
+            }
+        };
+        table.rows.push([Cell::text(&method.label)].into_iter().chain(datasets.iter().map(agreement)).collect());
+    }
+    table.notes.push(
+        "Mean ± standard deviation over all pairs of repeats; pairs that share a repeat are not independent. 1: the same \
+         groups every time; 0: no more alike than random groups."
+            .into(),
+    );
+    table
 }
 
 /// The true signs, and how far each estimate is from them.

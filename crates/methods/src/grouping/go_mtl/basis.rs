@@ -10,8 +10,13 @@ use crate::linalg::Cholesky;
 use crate::method::{Context, FitError};
 use crate::solver::SolverError;
 
-/// Unknowns up to which a system of them is factored instead of iterated on.
-const FACTORED: usize = 1500;
+/// Unknowns up to which a system of them is factored instead of iterated on. Conjugate gradients that go on from where
+/// the last alternation ended are far cheaper than a factorisation already at some hundreds.
+const FACTORED: usize = 300;
+
+/// Rows up to which the dual is factored where there are fewer of them than unknowns. Such problems interpolate, and
+/// conjugate gradients take long on them.
+const FACTORED_ROWS: usize = 1500;
 
 /// Steps of conjugate gradients, and by how much they lower the gradient before the codes have their turn again.
 const CONJUGATE_STEPS: usize = 500;
@@ -117,9 +122,8 @@ impl<'a> Basis<'a> {
     ) -> Result<Self, FitError> {
         let (unknowns, rows) = (train.n_features() * params.n_groups, train.n_samples());
         let engine = match params.engine {
-            Engine::Auto if unknowns <= FACTORED && (logistic || unknowns <= rows) => Engine::Kronecker,
-            Engine::Auto if rows <= FACTORED && !logistic => Engine::Dual,
             Engine::Auto if unknowns <= FACTORED => Engine::Kronecker,
+            Engine::Auto if rows <= unknowns.min(FACTORED_ROWS) && !logistic => Engine::Dual,
             Engine::Auto => Engine::Conjugate,
             asked => asked,
         };

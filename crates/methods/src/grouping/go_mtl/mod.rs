@@ -73,7 +73,7 @@ impl Method for GoMtl {
             objective: "sum_t 1/n_t ||y_t - b_t - X_t L s_t||^2 + mu ||S||_1 + lambda ||L||_F^2",
             targets: EITHER,
             citation: "Kumar and Daume III (2012), Learning task grouping and overlap in multi-task learning, ICML",
-            revision: 1,
+            revision: 2,
         }
     }
 
