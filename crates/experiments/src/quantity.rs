@@ -65,6 +65,11 @@ impl Quantity {
         }
     }
 
+    /// Whether it says what a model is like rather than how good it is: more groups are neither better nor worse.
+    pub fn describes(self) -> bool {
+        matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup))
+    }
+
     /// Whether larger values are better.
     pub fn higher_is_better(self) -> bool {
         matches!(self, Self::Metric(metric) if metric.higher_is_better())

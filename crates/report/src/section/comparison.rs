@@ -78,7 +78,12 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
             } else {
                 means.iter().copied().fold(f64::INFINITY, f64::min)
             };
-            let arrow = if metric.higher_is_better() { "higher is better" } else { "lower is better" };
+            let describes = Quantity::Metric(*metric).describes();
+            let arrow = match (describes, metric.higher_is_better()) {
+                (true, _) => "describes the model; neither end is better",
+                (false, true) => "higher is better",
+                (false, false) => "lower is better",
+            };
             let mut cells = vec![Cell::text(shown(results, &found.label)), Cell::text(metric.name()).hint(arrow)];
             cells.extend(row.iter().map(|j| {
                 let mean = j.summary().map(|s| s.mean);
@@ -86,7 +91,7 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
                     text: j.ours(),
                     value: mean,
                     small: j.theirs().map(|t| format!("paper {t}")),
-                    strong: mean == Some(best),
+                    strong: !describes && mean == Some(best),
                     ..Cell::default()
                 };
                 let cell = if j.values.is_empty() { cell } else { cell.link(anchor(&study.id, &j.dataset, &j.method)) };
@@ -206,6 +211,9 @@ pub fn mark(value: f64, std: Option<f64>, hollow: bool) -> Mark {
 
 /// A measure with its direction.
 pub fn axis(quantity: Quantity) -> String {
+    if quantity.describes() {
+        return quantity.name().to_owned();
+    }
     format!("{} ({} is better)", quantity.name(), if quantity.higher_is_better() { "higher" } else { "lower" })
 }
 
