@@ -65,9 +65,11 @@ impl Quantity {
         }
     }
 
-    /// Whether it says what a model is like rather than how good it is: more groups are neither better nor worse.
-    pub fn describes(self) -> bool {
-        matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup))
+    /// Whether larger values are better; none for what says what a model is like rather than how good it is: more groups
+    /// are neither better nor worse.
+    pub fn direction(self) -> Option<bool> {
+        let describes = matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup));
+        (!describes).then(|| self.higher_is_better())
     }
 
     /// Whether larger values are better.

@@ -73,16 +73,10 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
                 continue;
             }
             let means: Vec<f64> = row.iter().filter_map(|j| Some(j.summary()?.mean)).collect();
-            let best = if metric.higher_is_better() {
-                means.iter().copied().fold(f64::NEG_INFINITY, f64::max)
-            } else {
-                means.iter().copied().fold(f64::INFINITY, f64::min)
-            };
-            let describes = Quantity::Metric(*metric).describes();
-            let arrow = match (describes, metric.higher_is_better()) {
-                (true, _) => "describes the model; neither end is better",
-                (false, true) => "higher is better",
-                (false, false) => "lower is better",
+            let (best, arrow) = match Quantity::Metric(*metric).direction() {
+                Some(true) => (means.into_iter().reduce(f64::max), "higher is better"),
+                Some(false) => (means.into_iter().reduce(f64::min), "lower is better"),
+                None => (None, "says what the model is like; neither end is better"),
             };
             let mut cells = vec![Cell::text(shown(results, &found.label)), Cell::text(metric.name()).hint(arrow)];
             cells.extend(row.iter().map(|j| {
@@ -91,7 +85,7 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
                     text: j.ours(),
                     value: mean,
                     small: j.theirs().map(|t| format!("paper {t}")),
-                    strong: !describes && mean == Some(best),
+                    strong: mean.is_some() && mean == best,
                     ..Cell::default()
                 };
                 let cell = if j.values.is_empty() { cell } else { cell.link(anchor(&study.id, &j.dataset, &j.method)) };
@@ -211,10 +205,10 @@ pub fn mark(value: f64, std: Option<f64>, hollow: bool) -> Mark {
 
 /// A measure with its direction.
 pub fn axis(quantity: Quantity) -> String {
-    if quantity.describes() {
-        return quantity.name().to_owned();
+    match quantity.direction() {
+        Some(higher) => format!("{} ({} is better)", quantity.name(), if higher { "higher" } else { "lower" }),
+        None => quantity.name().to_owned(),
     }
-    format!("{} ({} is better)", quantity.name(), if quantity.higher_is_better() { "higher" } else { "lower" })
 }
 
 /// The reference method against another one.
@@ -233,11 +227,14 @@ pub fn paired(results: &Results) -> Option<Table> {
     (!pairs.is_empty()).then(|| paired_table(results, &pairs))
 }
 
+/// All comparisons with the reference, by the measures that have a better end: those that have none would only raise
+/// the number of tests that the others are corrected for.
 fn pairs(results: &Results) -> Vec<Pair> {
     let study = &results.study;
     let mut pairs = Vec::new();
     for dataset in results.datasets() {
         for metric in &study.metrics {
+            let Some(higher_is_better) = Quantity::Metric(*metric).direction() else { continue };
             for method in study.methods.iter().filter(|m| m.label != study.reference) {
                 if results.same_fits(dataset, &study.reference, &method.label) {
                     continue;
@@ -247,7 +244,7 @@ fn pairs(results: &Results) -> Vec<Pair> {
                 if a.len() < 2 {
                     continue;
                 }
-                if let Ok(comparison) = compare(&a, &b, study.protocol.resampling(), metric.higher_is_better()) {
+                if let Ok(comparison) = compare(&a, &b, study.protocol.resampling(), higher_is_better) {
                     let (dataset, method) = (dataset.to_owned(), method.label.clone());
                     pairs.push(Pair { dataset, metric: *metric, method, comparison, corrected: 1.0 });
                 }

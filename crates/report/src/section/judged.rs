@@ -104,7 +104,7 @@ pub fn judge(results: &Results, paper: &Paper) -> Vec<Judged> {
                         && r.metric == metric.name()
                 };
                 let published = rows.iter().find(same).cloned();
-                let direction = Some(metric.higher_is_better());
+                let direction = Quantity::Metric(*metric).direction();
                 let verdict = published.as_ref().map(|row| {
                     let comparability = comparability(results, found, &method.label);
                     verdict(&values, row, direction, &comparability, found)
