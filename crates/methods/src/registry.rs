@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::grouping::{clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
+use crate::grouping::{bigmtl, clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
 use crate::linear::{
     Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
-    ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, trace_norm,
+    ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, stl2, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -32,6 +32,7 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<multi_level_lasso::MultiLevelLasso>(),
         plain::<mtw::Mtw>(),
         plain::<stl::Stl>(),
+        plain::<stl2::Stl2>(),
         plain::<all_tasks::AllTasks>(),
         plain::<clus_mtl::ClusMtl>(),
         plain::<go_mtl::GoMtl>(),
@@ -40,6 +41,8 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<oracle_support::OracleSupport>(),
         plain::<sg_mtl::SgMtl>(),
         plain::<sg_mtl::FusionSgMtl>(),
+        plain::<bigmtl::BiGmtl>(),
+        plain::<bigmtl::Alternate>(),
     ]
 });
 

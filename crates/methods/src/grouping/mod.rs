@@ -1,5 +1,6 @@
 //! Linear models with groups of tasks, learned or known.
 
+pub mod bigmtl;
 pub mod clus_mtl;
 pub mod go_mtl;
 pub mod kang;
@@ -10,6 +11,8 @@ pub mod sg_mtl;
 mod within;
 
 use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::method::{FitError, Fitted, TASK_GROUP};
 use crate::params::ParamSpec;
@@ -31,4 +34,12 @@ fn check_groups(n_groups: usize, m: usize) -> Result<(), FitError> {
 /// The fit with what it says about the tasks.
 fn with_groups(fitted: Fitted, groups: Vec<usize>) -> Fitted {
     Fitted { memberships: BTreeMap::from([(TASK_GROUP.into(), groups)]), ..fitted }
+}
+
+/// The group with the largest share of every task (shares groups x tasks), the first of several.
+fn strongest_of(shares: &Array2<f64>) -> Vec<usize> {
+    let strongest = |shares: ArrayView1<'_, f64>| {
+        shares.iter().enumerate().fold(0, |best, (g, q)| if *q > shares[best] { g } else { best })
+    };
+    shares.axis_iter(Axis(1)).map(strongest).collect()
 }

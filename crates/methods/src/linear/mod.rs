@@ -21,6 +21,7 @@ pub mod srmtl;
 pub mod ssml;
 pub mod ssmtl_m;
 pub mod stl;
+pub mod stl2;
 pub mod trace_norm;
 
 pub(crate) use composite::EITHER;

@@ -5,14 +5,14 @@ mod shares;
 mod weights;
 
 use mtl_core::Scaler;
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use serde::Deserialize;
 
 use self::metric::Metric;
 use self::shares::Grouping;
 use self::weights::Tasks;
-use super::{n_groups_param, with_groups};
+use super::{n_groups_param, strongest_of, with_groups};
 use crate::datafit::LossScale;
 use crate::linalg::Svd;
 use crate::linear::elastic_net::{Loss, loss_param, positive_strength};
@@ -53,14 +53,14 @@ pub struct Kang;
 /// Who solves for the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Engine {
+pub(crate) enum Engine {
     Auto,
     Primal,
     Dual,
 }
 
 #[derive(Debug, Clone, Deserialize)]
-struct Params {
+pub(crate) struct Params {
     gamma: f64,
     n_groups: usize,
     restarts: usize,
@@ -106,22 +106,31 @@ impl Method for Kang {
                 "as the authors' code: one run of 5 x 5 steps that ends with the shares; these are always taken, and found \
                  with the wrong sign in Armijo's rule and a trace off by sqrt(eps) (m - d) for d < m",
             ),
-            ParamSpec::choice(
-                "engine",
-                &["auto", "primal", "dual"],
-                "equations in the features or in the rows; auto: whichever are fewer",
-            ),
-            loss_param(),
-            free_intercept(),
-            LossScale::Sum.param(),
-            ParamSpec::number("tol", 0.0, true, 1e-5, "largest gradient in the weights, relative to that at zero"),
-            ParamSpec::count("max_iter", 1, 2000, "last steps of the weights before a fit is not converged"),
         ]
+        .into_iter()
+        .chain(solver_params(LossScale::Sum))
+        .collect()
     }
 
     fn fit_path(problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
         path.iter().map(|point| fit(problem, &point.read(), context)).collect()
     }
+}
+
+/// How the weights are solved for.
+pub(crate) fn solver_params(scale: LossScale) -> [ParamSpec; 6] {
+    [
+        ParamSpec::choice(
+            "engine",
+            &["auto", "primal", "dual"],
+            "equations in the features or in the rows; auto: whichever are fewer",
+        ),
+        loss_param(),
+        free_intercept(),
+        scale.param(),
+        ParamSpec::number("tol", 0.0, true, 1e-5, "largest gradient in the weights, relative to that at zero"),
+        ParamSpec::count("max_iter", 1, 2000, "last steps of the weights before a fit is not converged"),
+    ]
 }
 
 /// Weights with the metric and the objective that belong to them.
@@ -139,6 +148,26 @@ struct Run<'a> {
     params: &'a Params,
     eps: f64,
     context: &'a Context,
+}
+
+impl Params {
+    /// One group: the squared trace norm of all tasks together.
+    pub(crate) fn together(gamma: f64, rest: Together) -> Self {
+        let Together { eps, engine, loss, intercept, loss_scale, tol, max_iter } = rest;
+        Self { gamma, n_groups: 1, restarts: 1, compat: false, eps, engine, loss, intercept, loss_scale, tol, max_iter }
+    }
+}
+
+/// What a squared trace norm is told beside its strength.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub(crate) struct Together {
+    eps: f64,
+    engine: Engine,
+    loss: Loss,
+    intercept: bool,
+    loss_scale: LossScale,
+    tol: f64,
+    max_iter: usize,
 }
 
 impl Run<'_> {
@@ -228,7 +257,7 @@ fn all_in_first(n_groups: usize, m: usize) -> Array2<f64> {
     Array2::from_shape_fn((n_groups, m), |(g, _)| if g == 0 { 1.0 } else { 0.0 })
 }
 
-fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, FitError> {
+pub(crate) fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, FitError> {
     let train = &problem.train;
     let (d, m) = (train.n_features(), train.n_tasks());
     let logistic = params.loss.is_logistic(train.target);
@@ -255,12 +284,7 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
     let (point, convergence) = run.finish(point, &shares, at_zero, &mut trace)?;
     let Point { weights, value, intercepts, .. } = point;
     let intercepts = if centre { scaler.unscale(&weights).1 } else { intercepts };
-    let groups = shares.axis_iter(Axis(1)).map(strongest).collect();
+    let groups = strongest_of(&shares);
     let fitted = Fitted::new(Model::Linear { weights, intercepts }, value, convergence);
     Ok(with_groups(Fitted { trace, shares: Some(shares), ..fitted }, groups))
-}
-
-/// The group with the largest share, the first of several.
-fn strongest(shares: ndarray::ArrayView1<'_, f64>) -> usize {
-    shares.iter().enumerate().fold(0, |best, (g, q)| if *q > shares[best] { g } else { best })
 }
