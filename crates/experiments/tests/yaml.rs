@@ -328,7 +328,7 @@ fn sizes_of_parts() {
             &["`D` has `rows` of its own"],
             "train: 9",
         ),
-        mistake("s", split("split: {rows: {train: 9, valid: 5}, draw: fair}"), "8:43", &["fair"], "fair"),
+        mistake("s", split("split: {rows: {train: 9, valid: 5}, draw: fair}"), "8:45", &["fair"], "fair"),
     ]);
 }
 
