@@ -40,7 +40,11 @@ impl Setup {
         CellKey {
             data: DatasetSpec::new(self.dataset).canonical(&Catalog::embedded()).unwrap(),
             data_revision: 1,
-            sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 }, official: false },
+            sampling: Sampling {
+                rows: None,
+                split: Fractions { train: 0.6, valid: 0.2, test: 0.2 }.into(),
+                official: false,
+            },
             scaling: Scaling { x: true, y: true, fit: self.fit, ..Scaling::default() },
             repeat,
             method: self.method.into(),

@@ -3,11 +3,13 @@
 //! Everything here is arithmetic on values in memory. Reading files is `mtl-data`'s business, fitting models
 //! `mtl-methods`', deciding what to run `mtl-experiments`'.
 
+mod counted;
 pub mod metric;
 pub mod moments;
 pub mod recovery;
 pub mod scaling;
 pub mod seed;
+pub mod sizes;
 pub mod split;
 pub mod task;
 
@@ -15,5 +17,6 @@ pub use metric::Metric;
 pub use moments::Moments;
 pub use scaling::{RowScale, ScaleFit, Scaler, Scaling, Units};
 pub use seed::Seed;
-pub use split::{Fractions, Part, Split};
+pub use sizes::{Counts, Draw, Fractions, RowSizes, Sizes};
+pub use split::{Part, Split};
 pub use task::{DataError, MultiTask, Target, Task, Truth};

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::{MultiTask, Seed};
+use crate::{Fractions, MultiTask, Seed};
 
 /// One of the three parts of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,38 +30,6 @@ impl Part {
             Self::Train => "train",
             Self::Valid => "valid",
             Self::Test => "test",
-        }
-    }
-}
-
-/// How large the three parts are, as fractions of each task's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fractions {
-    /// Fraction of rows to train on.
-    pub train: f64,
-    /// Fraction of rows to choose on.
-    pub valid: f64,
-    /// Fraction of rows to test on.
-    pub test: f64,
-}
-
-impl Fractions {
-    /// Sizes of the three parts of `n` rows: train and validation rounded to the nearest row, test the rest.
-    /// Every part with a positive fraction gets at least one row.
-    pub fn sizes(&self, n: usize) -> Result<[usize; 3], String> {
-        let sum = self.train + self.valid + self.test;
-        if (sum - 1.0).abs() > 1e-9 || [self.train, self.valid, self.test].iter().any(|f| !(0.0..=1.0).contains(f)) {
-            return Err(format!(
-                "fractions {} + {} + {} must be within 0..1 and sum to 1",
-                self.train, self.valid, self.test
-            ));
-        }
-        let part = |f: f64| if f > 0.0 { ((f * n as f64).round() as usize).max(1) } else { 0 };
-        let (train, valid) = (part(self.train), part(self.valid));
-        match n.checked_sub(train + valid) {
-            Some(test) if test > 0 || self.test == 0.0 => Ok([train, valid, test]),
-            _ => Err(format!("{n} rows are too few for a {}/{}/{} split", self.train, self.valid, self.test)),
         }
     }
 }
@@ -105,14 +73,19 @@ impl Split {
         })
     }
 
-    /// The split that repeat `repeat` (from 0) uses of those the data come with: they are taken in turn. Of the rows
-    /// that train, the fraction `valid` of each task is drawn for validation instead; tasks with the same inputs and
-    /// the same rows draw once.
-    pub fn official(data: &MultiTask, repeat: usize, valid: f64, seed: &Seed) -> Result<Self, String> {
+    /// The split that repeat `repeat` (from 0) uses of those the data come with: they are taken in turn.
+    pub(crate) fn given(data: &MultiTask, repeat: usize) -> Result<&Self, String> {
         let splits = data.official.as_deref().filter(|splits| !splits.is_empty());
         let splits = splits.ok_or("the data come with no official splits")?;
-        let mut split = splits[repeat % splits.len()].clone();
-        if valid == 0.0 {
+        Ok(&splits[repeat % splits.len()])
+    }
+
+    /// The split that repeat `repeat` (from 0) uses of those the data come with: they are taken in turn. Of the rows
+    /// that train, the fraction `valid` of each task is drawn for validation instead, unless the split has validation
+    /// rows of its own; tasks with the same inputs and the same rows draw once.
+    pub fn official(data: &MultiTask, repeat: usize, valid: f64, seed: &Seed) -> Result<Self, String> {
+        let mut split = Self::given(data, repeat)?.clone();
+        if valid == 0.0 || split.valid.iter().any(|rows| !rows.is_empty()) {
             return Ok(split);
         }
         let fractions = Fractions { train: 1.0 - valid, valid, test: 0.0 };
@@ -201,7 +174,7 @@ impl Split {
 }
 
 /// Sums over a part are taken in the order of the rows in the file, so that they do not depend on the shuffle.
-fn sorted(rows: &[usize]) -> Arc<[usize]> {
+pub(crate) fn sorted(rows: &[usize]) -> Arc<[usize]> {
     let mut rows = rows.to_vec();
     rows.sort_unstable();
     rows.into()
@@ -281,6 +254,16 @@ mod tests {
         both.sort_unstable();
         assert_eq!(both, (0..8).collect::<Vec<_>>());
         assert_ne!(drawn.train[0], drawn.train[1], "tasks with inputs of their own draw for themselves");
+    }
+
+    #[test]
+    fn official_validation_rows_are_taken_as_they_are() {
+        let rows = |rows: &[usize]| vec![Arc::from(rows)];
+        let whole = Split { train: rows(&[0, 1, 2, 3]), valid: rows(&[4]), test: rows(&[5]) };
+        let data = data(&[6]).with_official(vec![whole.clone()]).unwrap();
+        for valid in [0.0, 0.25, 0.5] {
+            assert_eq!(Split::official(&data, 3, valid, &Seed::of(&1)).unwrap(), whole);
+        }
     }
 
     #[test]

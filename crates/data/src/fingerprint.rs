@@ -85,7 +85,14 @@ impl Fingerprint {
 
     /// Whether the table has these values.
     pub fn verify(&self, table: &Table) -> Result<(), Mismatch> {
-        let found = Self::of(table);
+        // Of large tables a sum takes as long as reading them.
+        let found = Self {
+            rows: table.values.nrows(),
+            columns: table.values.ncols(),
+            missing: table.values.iter().filter(|v| v.is_nan()).count(),
+            column_sums: self.column_sums.as_ref().map(|_| column_sums(table)),
+            total: self.total.map(|_| sum(&table.values)),
+        };
         if (found.rows, found.columns) != (self.rows, self.columns) {
             return Err(Mismatch::Shape {
                 found_rows: found.rows,

@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod format;
 pub mod library;
 pub mod long_csv;
+mod pca;
 mod sequence;
 pub mod sets;
 pub mod spec;

@@ -220,6 +220,136 @@ fn features_that_somebody_made_are_read() {
     assert!(error.to_string().contains("found 40 columns of labels, expected 80"), "{error}");
 }
 
+/// A file in MNIST's format.
+fn idx(sizes: &[u32], data: &[u8]) -> Vec<u8> {
+    let sizes: Vec<u8> = sizes.iter().flat_map(|size| size.to_be_bytes()).collect();
+    [&[0, 0, 8, u8::try_from(sizes.len() / 4).unwrap()], sizes.as_slice(), data].concat()
+}
+
+#[test]
+fn digits_are_told_apart_by_pixels_or_components() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let train = [0, 0, 255, 9, 51, 0, 0, 9, 255, 102, 0, 9, 0, 255, 51, 9, 7, 0, 7, 9];
+    let files = [
+        ("train-images-idx3-ubyte.gz", gzip(idx(&[5, 2, 2], &train)), 5, 4),
+        ("train-labels-idx1-ubyte.gz", gzip(idx(&[5], &[3, 0, 9, 3, 1])), 5, 1),
+        // Not every copy is compressed.
+        ("t10k-images-idx3-ubyte.gz", idx(&[2, 2, 2], &[255, 0, 0, 9, 0, 255, 255, 9]), 2, 4),
+        ("t10k-labels-idx1-ubyte.gz", gzip(idx(&[2], &[9, 0])), 2, 1),
+    ];
+    let mut yaml =
+        format!("{}  options: {{pca: {{whole: [0, 784], default: '64', doc: d}}}}\n  files:\n", entry("mnist"));
+    for (name, bytes, rows, columns) in &files {
+        put(mirror.path(), &format!("mnist/{name}"), bytes);
+        yaml += &file(name, "idx", "unverified", *rows, *columns);
+    }
+    let library = library(cache.path(), mirror.path(), Arc::new(Catalog::parse(&yaml).unwrap()));
+    let load = |pca: &str| library.load(&DatasetSpec::new("mnist").with("pca", pca), &seed()).unwrap();
+    let data = load("0");
+    assert_eq!((data.n_tasks(), data.n_features(), data.shares_inputs()), (10, 4, true));
+    assert_eq!(
+        (data.tasks[0].x.row(1).to_vec(), data.tasks[0].x.row(5).to_vec()[0]),
+        (vec![0.2, 0.0, 0.0, 9.0 / 255.0], 1.0)
+    );
+    assert_eq!(data.tasks[9].y.to_vec(), [-1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0]);
+    assert_eq!((data.tasks[3].name.as_str(), data.features[3].as_str()), ("digit 3", "pixel 4"));
+    let split = &data.official.as_ref().unwrap()[0];
+    assert_eq!((split.train[0].to_vec(), split.test[9].to_vec()), (vec![0, 1, 2, 3, 4], vec![5, 6]));
+    assert!(Arc::ptr_eq(&split.train[0], &split.train[9]) && split.valid[0].is_empty());
+
+    let two = load("2");
+    assert_eq!((two.n_features(), two.features[1].as_str(), two.tasks[0].n()), (2, "component 2", 7));
+    assert!(two.shares_inputs() && two.tasks[4].y == data.tasks[4].y);
+    // Centred by the training rows alone.
+    let mean = |rows: std::ops::Range<usize>| two.tasks[0].x.slice(ndarray::s![rows, 0]).mean().unwrap();
+    assert!(mean(0..5).abs() < 1e-12 && mean(0..7).abs() > 1e-3);
+    // The last pixel never varies: three components keep all distances.
+    let distance = |data: &mtl_core::MultiTask| {
+        let x = &data.tasks[0].x;
+        (&x.row(0) - &x.row(6)).mapv(|d| d * d).sum()
+    };
+    assert!((distance(&load("3")) / distance(&data) - 1.0).abs() < 1e-12);
+    assert_eq!(load("64").n_features(), 4, "no more components than pixels");
+}
+
+/// A ZIP archive of files that are stored as they are.
+fn zip(members: &[(&str, &str)]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, text) in members {
+        let mut crc = flate2::Crc::new();
+        crc.update(text.as_bytes());
+        let length = u32::try_from(text.len()).unwrap();
+        let sizes = [crc.sum(), length, length].map(u32::to_le_bytes).concat();
+        let named = u16::try_from(name.len()).unwrap().to_le_bytes();
+        let common = [[20, 0].as_slice(), &[0; 8], &sizes, &named, &[0, 0]].concat();
+        let start = u32::try_from(bytes.len()).unwrap().to_le_bytes();
+        directory.extend([b"PK\x01\x02\x14\x00".as_slice(), &common, &[0; 10], &start, name.as_bytes()].concat());
+        bytes.extend([b"PK\x03\x04".as_slice(), &common, name.as_bytes(), text.as_bytes()].concat());
+    }
+    let count = u16::try_from(members.len()).unwrap().to_le_bytes();
+    let place = [directory.len(), bytes.len()].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat();
+    [bytes, directory, [b"PK\x05\x06\0\0\0\0".as_slice(), &count, &count, &place, &[0, 0]].concat()].concat()
+}
+
+#[test]
+fn animals_are_read_out_of_an_archive() {
+    let folder = "Animals_with_Attributes2/Features/ResNet101/AwA2-";
+    let (features, labels) = (format!("{folder}features.txt"), format!("{folder}labels.txt"));
+    let archive = zip(&[
+        ("Animals_with_Attributes2/README.txt", "not these 1 2 3"),
+        (&features, "1.5 0 2\n0.5 0 1\n0 1.25 0\n-2 0 1e-1\n"),
+        (&labels, "1\n50\n1\n3\n"),
+    ]);
+    let yaml = |rows: usize| {
+        let members = format!("{{zip-text: [{features}, {labels}]}}");
+        let options = "  options: {pca: {whole: [1, 2048], default: '468', doc: d}}\n  files:\n";
+        [entry("awa2"), options.into(), file("AwA2-features.zip", &members, "unverified", rows, 4)].concat()
+    };
+    let catalog = |rows| Arc::new(Catalog::parse(&yaml(rows)).unwrap());
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    put(mirror.path(), "awa2/AwA2-features.zip", &archive);
+    let library_of = |rows| library(cache.path(), mirror.path(), catalog(rows));
+    let spec = DatasetSpec::new("awa2");
+    let data = library_of(4).load(&spec, &seed()).unwrap();
+    assert_eq!((data.n_tasks(), data.target, data.tasks[0].x.dim()), (50, mtl_core::Target::Binary, (4, 3)));
+    assert!(data.shares_inputs() && data.official.is_none());
+    assert_eq!((data.tasks[0].name.as_str(), data.tasks[0].y.to_vec()), ("antelope", vec![1.0, -1.0, 1.0, -1.0]));
+    assert_eq!((data.tasks[49].name.as_str(), data.tasks[49].y.to_vec()), ("dolphin", vec![-1.0, 1.0, -1.0, -1.0]));
+    assert!(data.tasks[0].x.sum_axis(ndarray::Axis(0)).iter().all(|sum| sum.abs() < 1e-12), "centred");
+    let one = library_of(4).load(&spec.clone().with("pca", "1"), &seed()).unwrap();
+    assert_eq!(one.tasks[7].x.column(0), data.tasks[7].x.column(0));
+
+    // Another number of rows, and a class that is not there.
+    let fails = |archive: &[u8], rows| {
+        let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        put(mirror.path(), "awa2/AwA2-features.zip", archive);
+        library(cache.path(), mirror.path(), catalog(rows)).load(&spec, &seed()).unwrap_err().to_string()
+    };
+    assert!(fails(&archive, 5).contains("the table has 4 rows and 4 columns, expected 5 and 4"));
+    let wrong = zip(&[(&features, "1 2 3\n"), (&labels, "51\n")]);
+    assert!(fails(&wrong, 1).contains("row 1: found class 50, expected a whole number from 0 to 49"));
+    assert!(fails(&archive[..300], 4).contains("expected a ZIP archive"));
+}
+
+/// The archive is downloaded like any file, and one from an address nobody has seen is known by its shape.
+#[test]
+fn an_archive_is_downloaded() {
+    let archive = zip(&[("a.txt", "1 2\n3 4\n"), ("b.txt", "5\n6\n")]);
+    let server = support::Server::serving(archive);
+    let cache = tempfile::tempdir().unwrap();
+    let yaml = |columns: usize| {
+        let file = file("f.zip", "{zip-text: [a.txt, b.txt]}", "unverified", 2, columns);
+        [entry("set"), "  files:\n".into(), file.replace("http://127.0.0.1:9/f", &server.url("f.zip"))].concat()
+    };
+    let fetch = |columns| {
+        let catalog = Arc::new(Catalog::parse(&yaml(columns)).unwrap());
+        let fetched = Fetcher::with_catalog(options(cache.path()), Arc::clone(&catalog)).file("set", "f.zip")?;
+        Ok::<_, mtl_data::FetchError>(catalog.get("set").unwrap().files[0].read(&fetched.path).unwrap().values)
+    };
+    assert!(fetch(4).unwrap_err().to_string().contains("found 3 cells, expected 4 columns in all"));
+    assert_eq!(fetch(3).unwrap(), array![[1.0, 2.0, 5.0], [3.0, 4.0, 6.0]]);
+}
+
 /// A table of the right shape made by somebody else passes by its values, and no other.
 #[test]
 fn tables_put_together_by_hand_are_known_by_their_values() {

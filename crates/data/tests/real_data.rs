@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use mtl_core::{Seed, Split, Target, Task};
+use mtl_core::{Counts, Draw, RowSizes, Scaler, Scaling, Seed, Split, Target, Task};
 use mtl_data::fetch::Trust;
 use mtl_data::fingerprint::{Fingerprint, TOLERANCE};
 use mtl_data::{DatasetSpec, FetchOptions, Fetcher, Library, LoadError, Mirror};
@@ -51,6 +51,33 @@ fn parkinsons() {
     }
     let all = library.load(&spec.with("features", "all"), &seed()).unwrap();
     assert_eq!(all.n_features(), 19);
+}
+
+/// What the BiGMTL paper does: 50 rows train and 50 choose, and each person is standardised by the rows that train.
+#[test]
+fn parkinsons_of_one_person_have_an_age_and_a_sex_that_do_not_vary() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let data = library.load(&DatasetSpec::new("parkinsons").with("features", "all"), &seed()).unwrap();
+    let sizes = RowSizes { rows: Counts { train: 50, valid: 50, test: None }, draw: Draw::Random };
+    let split = Split::counted(&data, None, sizes, &seed()).unwrap();
+    assert!(split.train.iter().chain(&split.valid).all(|rows| rows.len() == 50));
+    let tests: Vec<usize> = split.test.iter().map(|rows| rows.len()).collect();
+    assert_eq!((tests.iter().min(), tests.iter().max()), (Some(&1), Some(&68)), "68 is the paper's mean");
+    let train = data.select(&split.train);
+    let scaler = Scaler::fit(&train, Scaling { x: true, y: true, ..Scaling::default() });
+    for rows in [&split.train, &split.valid, &split.test] {
+        let scaled = scaler.transform(&data.select(rows));
+        for task in &scaled.tasks {
+            assert!(task.x.slice(s![.., 17..]).iter().all(|v| v.abs() < 1e-9), "{}: age and sex become 0", task.name);
+            assert!(task.x.iter().chain(&task.y).all(|v| v.is_finite()));
+        }
+    }
+    for task in &scaler.transform(&train).tasks {
+        for column in task.x.slice(s![.., ..17]).columns().into_iter().chain([task.y.view()]) {
+            assert!(column.mean().unwrap().abs() < 1e-9 && (column.std(0.0) - 1.0).abs() < 1e-9, "{}", task.name);
+        }
+    }
 }
 
 #[test]
@@ -226,6 +253,76 @@ fn image_features() {
         let reason = error.in_one_line();
         assert!(reason.contains("cannot be downloaded: take the images of https://"), "{reason}");
         assert!(reason.contains(&format!("{name}/{name}_y.npy")) && !reason.contains('\n'), "{reason}");
+    }
+}
+
+#[test]
+fn mnist() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let begun = std::time::Instant::now();
+    let data = library.load(&DatasetSpec::new("mnist"), &seed()).unwrap();
+    println!("mnist: {:?}", begun.elapsed());
+    assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (10, (70000, 64), true));
+    let of = |rows: std::ops::Range<usize>| -> Vec<usize> {
+        data.tasks.iter().map(|t| t.y.slice(s![rows.clone()]).iter().filter(|y| **y == 1.0).count()).collect()
+    };
+    assert_eq!(of(0..60000), [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+    assert_eq!(of(60000..70000), [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]);
+    let split = &data.official.as_ref().unwrap()[0];
+    assert_eq!((split.train[3].len(), split.valid[3].len(), split.test[3].len()), (60000, 0, 10000));
+    // Shares of the variance of pixels that others report of the first components: 9.7, 7.1 and 6.2 of 52.7.
+    let train = data.tasks[0].x.slice(s![..60000, ..]);
+    let variances: Vec<f64> = train.columns().into_iter().map(|c| c.var(0.0)).collect();
+    assert!(variances.windows(2).all(|two| two[0] > two[1]));
+    let shares: Vec<f64> = variances.iter().map(|v| v / 52.725).collect();
+    assert!((shares[0] - 0.097).abs() < 5e-4 && (shares[1] - 0.071).abs() < 5e-4, "{shares:?}");
+    assert!(train.mean_axis(Axis(0)).unwrap().iter().all(|m| m.abs() < 1e-9));
+    let more = library.load(&DatasetSpec::new("mnist").with("pca", "154"), &seed()).unwrap();
+    assert_eq!((more.n_features(), more.tasks[0].x[[69999, 63]]), (154, data.tasks[0].x[[69999, 63]]));
+    let x = more.tasks[0].x.slice(s![..60000, ..]);
+    let kept: f64 = x.columns().into_iter().map(|c| c.var(0.0)).sum::<f64>() / 52.725;
+    assert!((kept - 0.95).abs() < 1e-3, "154 components are known to keep 95 %: {kept}");
+    let pixels = library.load(&DatasetSpec::new("mnist").with("pca", "0"), &seed()).unwrap();
+    assert!(pixels.n_features() == 784 && pixels.tasks[0].x.iter().all(|v| (0.0..=1.0).contains(v)));
+}
+
+#[test]
+fn office_caltech() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let begun = std::time::Instant::now();
+    let spec = DatasetSpec::new("office-caltech");
+    let data = library.load(&spec, &seed()).unwrap();
+    println!("office-caltech: {:?}", begun.elapsed());
+    assert_eq!((data.n_tasks(), data.n_features(), data.n_rows()), (30, 100, 1410));
+    let sizes: Vec<usize> = data.tasks.iter().step_by(10).map(Task::n).collect();
+    assert_eq!((sizes, data.distinct_inputs()[19]), (vec![958, 157, 295], 10));
+    assert_eq!(
+        (data.task_names()[0].as_str(), data.task_names()[29].as_str()),
+        ("amazon backpack", "webcam projector")
+    );
+    let positive = |task: &Task| task.y.iter().filter(|y| **y == 1.0).count();
+    let counts: Vec<usize> = data.tasks.iter().map(positive).collect();
+    assert_eq!(counts[10..20], [12, 21, 12, 13, 10, 24, 22, 12, 8, 23]);
+    assert_eq!(counts[..10], [92, 82, 94, 99, 100, 100, 99, 100, 94, 98]);
+    assert!(library.files(&spec).unwrap().iter().all(|f| f.checksum == Trust::Verified));
+
+    let together = library.load(&spec.with("tasks", "class"), &seed()).unwrap();
+    assert_eq!((together.n_tasks(), together.tasks[0].x.dim(), together.shares_inputs()), (10, (1410, 100), true));
+    assert_eq!(positive(&together.tasks[1]), 82 + 21 + 21);
+    assert_eq!(together.tasks[0].x.row(958), data.tasks[10].x.row(0));
+    assert!(together.tasks[0].x.mean_axis(Axis(0)).unwrap().iter().all(|m| m.abs() < 1e-9));
+}
+
+#[test]
+fn awa2_is_not_in_the_mirror() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    match library.load(&DatasetSpec::new("awa2"), &seed()) {
+        Err(LoadError::Unavailable(error)) => assert!(error.in_one_line().contains("AwA2-features.zip"), "{error}"),
+        Err(other) => panic!("{other}"),
+        Ok(data) => assert_eq!((data.n_tasks(), data.tasks[0].x.dim()), (50, (37322, 468))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use mtl_core::{Fractions, Scaling, Seed};
+use mtl_core::{Scaling, Seed, Sizes};
 use mtl_data::DatasetSpec;
 use mtl_methods::{Entry, ParamSet, ParamValue};
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct Sampling {
     /// Rows drawn per task; all if absent.
     pub rows: Option<usize>,
     /// Sizes of the parts.
-    pub split: Fractions,
+    pub split: Sizes,
     /// Whether training and test part are those that come with the data, a split a repeat.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub official: bool,

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use mtl_core::metric::METRICS_REVISION;
-use mtl_core::{Seed, split::Part};
+use mtl_core::{Seed, Split, split::Part};
 use mtl_data::{DatasetSpec, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
@@ -42,6 +42,8 @@ pub struct Variant {
     pub samples: usize,
     /// The same with rows that tasks share counted once.
     pub rows: usize,
+    /// Mean rows of a task in the three parts of the first split that the data come with, if they do.
+    pub official: Option<[f64; 3]>,
 }
 
 /// Looks for the first variant that can be had.
@@ -59,6 +61,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                     m: tasks.n_tasks(),
                     samples: tasks.n_samples(),
                     rows: tasks.n_rows(),
+                    official: tasks.official.as_deref().and_then(<[Split]>::first).map(mean_rows),
                 };
                 return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
             }
@@ -67,6 +70,14 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
         }
     }
     Ok(Resolved { label: data.label.clone(), variant: None, missing })
+}
+
+/// Mean rows of a task in each part.
+fn mean_rows(split: &Split) -> [f64; 3] {
+    Part::ALL.map(|part| {
+        let rows = split.rows(part);
+        rows.iter().map(|rows| rows.len()).sum::<usize>() as f64 / rows.len().max(1) as f64
+    })
 }
 
 /// One method on one repeat of one data set.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use mtl_core::{MultiTask, ScaleFit, Scaler, Split, Units, split::Part};
+use mtl_core::{MultiTask, ScaleFit, Scaler, Sizes, Split, Units, split::Part};
 use mtl_data::{Library, LoadError};
 use mtl_methods::{Model, Problem};
 use ndarray::Array1;
@@ -29,9 +29,11 @@ impl Prepared {
         let data = library.load(&key.data, &key.data_seed()).map_err(|e: LoadError| e.to_string())?;
         let seed = key.split_seed().stream("split");
         let Sampling { rows, split, official } = key.sampling;
-        let split = match official {
-            true => Split::official(&data, key.repeat as usize, split.valid, &seed)?,
-            false => Split::random(&data, rows, split, &seed)?,
+        let repeat = key.repeat as usize;
+        let split = match split {
+            Sizes::Fractions(fractions) if official => Split::official(&data, repeat, fractions.valid, &seed)?,
+            Sizes::Fractions(fractions) => Split::random(&data, rows, fractions, &seed)?,
+            Sizes::Rows(sizes) => Split::counted(&data, official.then_some(repeat), sizes, &seed)?,
         };
         let data = key.scaling.rows.apply(&data);
         let part = |part| data.select(split.rows(part));

@@ -280,6 +280,14 @@ impl Results {
         self.scores.get(&(dataset.to_owned(), method.to_owned()))
     }
 
+    /// How the repeats on a data set relate; of a family, on the member at these values of its options.
+    pub fn resampling(&self, dataset: &str, at: &BTreeMap<String, ParamValue>) -> mtl_stats::Resampling {
+        let member = self.study.data.iter().position(|d| d.is(dataset) && d.is_at(at));
+        let variant = member.and_then(|index| self.resolved.get(index)?.variant.as_ref());
+        // Without data there are no values to relate.
+        variant.map_or(mtl_stats::Resampling::Independent, |variant| self.study.protocol.resampling(variant))
+    }
+
     /// Values of a metric of two methods on the repeats that both have.
     pub fn paired(&self, dataset: &str, a: &str, b: &str, metric: Metric) -> (Vec<f64>, Vec<f64>) {
         match (self.scores(dataset, a), self.scores(dataset, b)) {

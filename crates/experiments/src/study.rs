@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
-use mtl_core::{Fractions, Metric, Scaling};
+use mtl_core::{Counts, Metric, RowSizes, Scaling, Sizes};
 use mtl_methods::ParamValue;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::GridValue;
+use crate::plan::Variant;
 use crate::quantity::Quantity;
 use crate::yaml::Spanned;
 
@@ -239,8 +240,10 @@ impl OptionValues {
 #[serde(deny_unknown_fields)]
 pub struct Protocol {
     /// Sizes of the three parts.
-    pub split: Fractions,
-    /// Takes training and test part of each repeat from the splits that come with the data; `split` says how large they are.
+    pub split: Sizes,
+    /// Takes training and test part of each repeat from the splits that come with the data, and the validation part
+    /// where they have one; fractions of `split` only say how large they are. Where `split` gives numbers of rows,
+    /// these are drawn from the parts of the splits.
     #[serde(default)]
     pub official: bool,
     /// Centring and scaling.
@@ -263,13 +266,23 @@ pub enum Resampling {
 }
 
 impl Protocol {
-    /// The form in which the statistics want it.
-    pub fn resampling(&self) -> mtl_stats::Resampling {
+    /// The form in which the statistics want it, for a data set. Where test rows are those that are left of each task,
+    /// their mean number counts.
+    pub fn resampling(&self, variant: &Variant) -> mtl_stats::Resampling {
+        let test_over_train = || match self.split {
+            Sizes::Rows(RowSizes { rows: Counts { train, valid, test: None }, .. }) => {
+                let left = match variant.official {
+                    Some([_, _, test]) if self.official => test,
+                    _ => variant.samples as f64 / variant.m as f64 - (train + valid) as f64,
+                };
+                left.max(0.0) / train as f64
+            }
+            // Only the rest has to be counted.
+            split => split.test_over_train().unwrap_or_default(),
+        };
         match self.resampling {
             Resampling::Independent => mtl_stats::Resampling::Independent,
-            Resampling::Overlapping => {
-                mtl_stats::Resampling::Overlapping { test_over_train: self.split.test / self.split.train }
-            }
+            Resampling::Overlapping => mtl_stats::Resampling::Overlapping { test_over_train: test_over_train() },
         }
     }
 }

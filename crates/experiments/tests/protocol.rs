@@ -179,3 +179,70 @@ fn methods_can_have_a_scaling_of_their_own() {
     folder.replace("s", "scaling: {GL", "scaling: {LG");
     assert!(folder.load().err().unwrap().message.contains("LG"));
 }
+
+/// The fractions of [`common::STUDY`] replaced by something else.
+fn with_split(split: &str) -> Folder {
+    let folder = Folder::new();
+    folder.replace("s", "split: {train: 0.6, valid: 0.2, test: 0.2}", split);
+    folder
+}
+
+/// A cell's rows in each part, as the smallest and largest number of a task.
+fn sizes(folder: &Folder) -> [(usize, usize); 3] {
+    let (_, store) = folder.results();
+    let library = library(&folder.beside("store"));
+    let record = store.all().into_iter().find(|r| matches!(r.key.purpose, Purpose::Score(_))).unwrap();
+    let prepared = Prepared::new(&library, &record.key).unwrap();
+    Part::ALL.map(|part| {
+        let sizes = || prepared.part(part).tasks.iter().map(|task| task.n());
+        (sizes().min().unwrap(), sizes().max().unwrap())
+    })
+}
+
+#[test]
+fn parts_can_be_numbers_of_rows() {
+    assert_eq!(sizes(&with_split("split: {rows: {train: 20, valid: 10}}")), [(20, 20), (10, 10), (20, 20)]);
+    assert_eq!(sizes(&with_split("split: {rows: {train: 9, valid: 10, test: 8}}")), [(9, 9), (10, 10), (8, 8)]);
+    let folder = with_split("split: {rows: {train: 20, valid: 10}, draw: stratified}");
+    let library = library(&folder.beside("store"));
+    let study = folder.studies().remove(0);
+    let mut key = common::key(0);
+    key.sampling.split = study.protocol.split;
+    let error = Prepared::new(&library, &key).err().unwrap();
+    assert!(error.contains("`draw: stratified` needs tasks with two classes"), "{error}");
+}
+
+#[test]
+fn official_splits_with_a_validation_part_are_taken_whole() {
+    let bigmtl = |split: &str, options: &str| {
+        let folder = with_split(&format!("split: {split}\n  official: true"));
+        folder.replace("s", "dataset: synthetic-gl", &format!("dataset: synthetic-bigmtl, options: {options}"));
+        folder
+    };
+    let fractions = "{train: 0.4, valid: 0.3, test: 0.3}";
+    assert_eq!(sizes(&bigmtl(fractions, "{samples: 12, test-samples: 30}")), [(12, 12), (12, 12), (30, 30)]);
+    let rows = "{rows: {train: 8, valid: 12}}";
+    assert_eq!(sizes(&bigmtl(rows, "{samples: 12, test-samples: 30}")), [(8, 8), (12, 12), (30, 30)]);
+}
+
+#[test]
+fn the_ratio_of_test_and_training_rows_is_the_real_one() {
+    use mtl_stats::Resampling;
+    let ratio = |split: &str, dataset: &str| {
+        let folder = with_split(split);
+        folder.replace("s", "dataset: synthetic-gl", &format!("dataset: {dataset}"));
+        folder.replace("s", "resampling: independent", "resampling: overlapping");
+        let study = folder.studies().remove(0);
+        let found = mtl_experiments::plan::resolve(&study.data[0], &library(&folder.beside("store"))).unwrap();
+        let results = mtl_experiments::results::Results::new(study, vec![found], []);
+        match results.resampling("D", &BTreeMap::new()) {
+            Resampling::Overlapping { test_over_train } => test_over_train,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(ratio("split: {train: 0.5, valid: 0.3, test: 0.2}", "synthetic-gl"), 0.4);
+    assert_eq!(ratio("split: {rows: {train: 20, valid: 10, test: 15}}", "synthetic-gl"), 0.75);
+    assert_eq!(ratio("split: {rows: {train: 16, valid: 10}}", "synthetic-gl"), 1.5, "24 of 50 rows are left");
+    let large = "synthetic-bigmtl, options: {test-samples: 500}";
+    assert_eq!(ratio("split: {rows: {train: 8, valid: 10}}\n  official: true", large), 62.5, "all 500 test");
+}

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{key, point, record};
-use mtl_core::{Fractions, Metric, RowScale, ScaleFit};
+use mtl_core::{Counts, Draw, Fractions, Metric, RowScale, RowSizes, ScaleFit, Sizes};
 use mtl_experiments::Store;
 use mtl_experiments::cell::{CellKey, Purpose, Selection};
 use mtl_experiments::store::{Outcome, Record};
@@ -234,6 +234,31 @@ fn change(record: &mut Record, change: impl FnOnce(&mut mtl_experiments::store::
     }
 }
 
+/// Records of before there were numbers of rows must be found again. The hashes are BLAKE3's of the text that was hashed
+/// then.
+#[test]
+fn the_identity_of_a_split_by_fractions_never_changes() {
+    let id = "32f9f60e060afcf152be6dc32ab377b4f2f70fcd8aaf51ed64c11d6587a856cf";
+    assert_eq!(key(0).id().as_str(), id);
+    assert_eq!(key(0).split_seed().short(), "90d2191343baf0bb");
+    let json = serde_json::to_string(&key(0)).unwrap();
+    assert!(json.contains(r#""sampling":{"rows":null,"split":{"train":0.6,"valid":0.2,"test":0.2}}"#), "{json}");
+    assert_eq!(serde_json::from_str::<CellKey>(&json).unwrap(), key(0));
+
+    let counted = |test, draw| {
+        let mut key = key(0);
+        key.sampling.split = Sizes::Rows(RowSizes { rows: Counts { train: 20, valid: 10, test }, draw });
+        key
+    };
+    let keys = [counted(None, Draw::Random), counted(Some(20), Draw::Random), counted(None, Draw::Stratified)];
+    let ids: HashSet<_> = keys.iter().map(CellKey::id).collect();
+    assert_eq!(ids.len(), 3);
+    for key in keys {
+        let json = serde_json::to_string(&key).unwrap();
+        assert_eq!(serde_json::from_str::<CellKey>(&json).unwrap(), key);
+    }
+}
+
 type Change = Box<dyn Fn(&mut CellKey)>;
 
 #[test]
@@ -248,7 +273,7 @@ fn every_field_of_a_key_counts() {
         ("options", Box::new(|k| k.data = k.data.clone().with("spread", "sd"))),
         ("data revision", Box::new(|k| k.data_revision = 2)),
         ("rows", Box::new(|k| k.sampling.rows = Some(30))),
-        ("split", Box::new(|k| k.sampling.split = Fractions { train: 0.5, valid: 0.3, test: 0.2 })),
+        ("split", Box::new(|k| k.sampling.split = Fractions { train: 0.5, valid: 0.3, test: 0.2 }.into())),
         ("scaled features", Box::new(|k| k.scaling.x = true)),
         ("scaled target", Box::new(|k| k.scaling.y = true)),
         ("scaling statistics", Box::new(|k| k.scaling.fit = ScaleFit::All)),

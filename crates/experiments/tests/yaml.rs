@@ -280,6 +280,59 @@ fn grids_relative_to_the_data() {
 }
 
 #[test]
+fn sizes_of_parts() {
+    let split = |to| ("split: {train: 0.6, valid: 0.2, test: 0.2}", to);
+    check(&[
+        mistake(
+            "s",
+            split("split: {train: 0.6, valid: 0.4}"),
+            "8:10",
+            &["expected fractions `train`, `valid` and `test`, or `rows: {train: .., valid: ..}`"],
+            "valid: 0.4}",
+        ),
+        mistake(
+            "s",
+            split("split: {train: 0.6, valid: 0.2, test: 0.2, draw: balanced}"),
+            "8:10",
+            &["`draw` goes with `rows"],
+            "draw: balanced",
+        ),
+        mistake(
+            "s",
+            split("split: {rows: {train: 0, valid: 5}}"),
+            "8:3",
+            &["`split`: 0/5 rows and the rest: training and test part need at least one row"],
+            "train: 0",
+        ),
+        mistake(
+            "s",
+            split("split: {rows: {train: 9, valid: 5}, draw: balanced}"),
+            "8:3",
+            &["`draw: balanced` needs a number for `test`"],
+            "balanced",
+        ),
+        mistake(
+            "s",
+            split("split: {rows: {train: 9}}"),
+            "8:3",
+            &["`split`: 9/0 rows and the rest: hyperparameters are chosen by the validation part, which is empty"],
+            "train: 9",
+        ),
+        mistake(
+            "s",
+            (
+                "dataset: synthetic-gl}\nprotocol:\n  split: {train: 0.6, valid: 0.2, test: 0.2}",
+                "dataset: synthetic-gl, rows: 30}\nprotocol:\n  split: {rows: {train: 9, valid: 5}}",
+            ),
+            "8:3",
+            &["`D` has `rows` of its own"],
+            "train: 9",
+        ),
+        mistake("s", split("split: {rows: {train: 9, valid: 5}, draw: fair}"), "8:45", &["fair"], "fair"),
+    ]);
+}
+
+#[test]
 fn protocols() {
     check(&[
         mistake("s", ("repeats: 2", "repeats: 0"), "9:3", &["`repeats` is 0, expected at least 1"], "repeats: 0"),

@@ -215,6 +215,9 @@ mod tests {
                 "cifar10-cnn128",
                 "celeba",
                 "coco",
+                "mnist",
+                "awa2",
+                "office-caltech",
                 "merck-metab",
                 "merck-cyp",
                 "qsar-chembl15",
@@ -226,7 +229,8 @@ mod tests {
                 "synthetic-srml-classes",
                 "synthetic-sgmtl-set1",
                 "synthetic-sgmtl-set2",
-                "synthetic-motifs"
+                "synthetic-motifs",
+                "synthetic-bigmtl"
             ]
         );
         let sarcos = catalog.get("sarcos").unwrap();

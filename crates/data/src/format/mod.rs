@@ -2,9 +2,12 @@
 
 pub mod arff;
 pub mod csv;
+pub mod idx;
 pub mod mat;
 pub mod npy;
 pub mod tsv;
+pub mod zip;
+pub mod zip_text;
 
 use std::path::Path;
 
@@ -71,6 +74,10 @@ pub enum Format {
     Npy,
     /// Columns of several kinds between tabs, by name.
     Tsv(tsv::Columns),
+    /// Unsigned bytes in an IDX file.
+    Idx,
+    /// Text files of numbers between blanks in a ZIP archive, side by side: the name of a member, or a list of names.
+    ZipText(#[serde(deserialize_with = "one_or_more")] Vec<String>),
 }
 
 fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -82,7 +89,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
     }
     match Names::deserialize(deserializer)? {
         Names::One(name) => Ok(vec![name]),
-        Names::Several(names) if names.is_empty() => Err(serde::de::Error::custom("expected at least one variable")),
+        Names::Several(names) if names.is_empty() => Err(serde::de::Error::custom("expected at least one name")),
         Names::Several(names) => Ok(names),
     }
 }
@@ -100,6 +107,8 @@ impl Format {
             Self::MatCells(variables) => Ok(mat::read(path, variables, Layout::Cells, columns)?),
             Self::Npy => Ok(npy::read(path)?),
             Self::Tsv(columns) => Ok(tsv::read(path, columns)?),
+            Self::Idx => Ok(idx::read(path)?),
+            Self::ZipText(members) => Ok(zip_text::read(path, members, columns)?),
         }
     }
 }
@@ -122,6 +131,12 @@ pub enum FormatError {
     /// As tab-separated columns.
     #[error(transparent)]
     Tsv(#[from] tsv::TsvError),
+    /// As an IDX file.
+    #[error(transparent)]
+    Idx(#[from] idx::IdxError),
+    /// As text in an archive.
+    #[error(transparent)]
+    ZipText(#[from] zip_text::ZipTextError),
 }
 
 #[cfg(test)]
@@ -139,7 +154,8 @@ mod tests {
         assert_eq!((parse("csv-semicolon"), parse("npy")), (Ok(Format::CsvSemicolon), Ok(Format::Npy)));
         let kinds = [("a".into(), tsv::Kind::Skip), ("b".into(), tsv::Kind::Bases(5))];
         assert_eq!(parse("{tsv: {a: skip, b: {bases: 5}}}"), Ok(Format::Tsv(kinds.into())));
-        assert_eq!(parse("csv-named"), Ok(Format::CsvNamed));
-        assert!(parse("{mat: []}").unwrap_err().contains("expected at least one variable"));
+        assert_eq!((parse("csv-named"), parse("idx")), (Ok(Format::CsvNamed), Ok(Format::Idx)));
+        assert_eq!(parse("{zip-text: [d/a.txt, b]}"), Ok(Format::ZipText(vec!["d/a.txt".into(), "b".into()])));
+        assert!(parse("{mat: []}").unwrap_err().contains("expected at least one name"));
     }
 }

@@ -18,7 +18,7 @@ pub(super) fn load_cifar10(_: &Options, files: &mut Files<'_>) -> Result<MultiTa
     let inputs = files.table("cifar10_test_cnn128_x.npy")?.values;
     let classes = files.table("cifar10_test_cnn128_y.npy")?.values;
     let labels = one_vs_rest(classes.column(0), CIFAR10.len()).map_err(|e| files.corrupt(e))?;
-    together(inputs, CIFAR10.into_iter().map(String::from).zip(labels).collect(), files)
+    together(numbered(&inputs), inputs, CIFAR10.into_iter().map(String::from).zip(labels).collect(), files)
 }
 
 /// A column for each of the 40 attributes.
@@ -42,21 +42,27 @@ fn load_columns(names: [&str; 2], label: &str, count: usize, files: &mut Files<'
         let of_column = signs(column).map_err(|e| files.corrupt(format!("column {number}, {e}")))?;
         labels.push((format!("{label} {number}"), of_column));
     }
-    together(inputs, labels, files)
+    together(numbered(&inputs), inputs, labels, files)
 }
 
-fn together(
+fn numbered(inputs: &Array2<f64>) -> Vec<String> {
+    (1..=inputs.ncols()).map(|f| format!("f{f}")).collect()
+}
+
+/// Tasks of these names and labels on the same inputs.
+pub(super) fn together(
+    features: Vec<String>,
     inputs: Array2<f64>,
     labels: Vec<(String, Array1<f64>)>,
     files: &Files<'_>,
 ) -> Result<MultiTask, LoadError> {
-    let features = (1..=inputs.ncols()).map(|f| format!("f{f}")).collect();
     let x = Arc::new(inputs);
     let tasks = labels.into_iter().map(|(name, y)| Task { name, x: Arc::clone(&x), y }).collect();
     MultiTask::new(features, Target::Binary, tasks).map_err(|e| files.unusable(e))
 }
 
-fn one_vs_rest(classes: ArrayView1<'_, f64>, count: usize) -> Result<Vec<Array1<f64>>, String> {
+/// Labels of a task for each class, from the number of each row's class, from 0.
+pub(super) fn one_vs_rest(classes: ArrayView1<'_, f64>, count: usize) -> Result<Vec<Array1<f64>>, String> {
     if let Some((row, class)) =
         classes.indexed_iter().find(|&(_, &c)| c.fract() != 0.0 || !(0.0..count as f64).contains(&c))
     {

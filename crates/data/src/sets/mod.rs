@@ -1,8 +1,11 @@
 //! The data sets: one file each, and one line each in the registry.
 
+mod awa2;
 mod computers;
 mod image_features;
 mod isolet;
+mod mnist;
+mod office_caltech;
 mod parkinsons;
 mod qsar;
 mod rf1;
@@ -57,6 +60,9 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "cifar10-cnn128", revision: 1, loader: Loader::Read(image_features::load_cifar10) },
     Registered { name: "celeba", revision: 1, loader: Loader::Read(image_features::load_celeba) },
     Registered { name: "coco", revision: 1, loader: Loader::Read(image_features::load_coco) },
+    Registered { name: "mnist", revision: 1, loader: Loader::Read(mnist::load) },
+    Registered { name: "awa2", revision: 1, loader: Loader::Read(awa2::load) },
+    Registered { name: "office-caltech", revision: 1, loader: Loader::Read(office_caltech::load) },
     Registered { name: "merck-metab", revision: 1, loader: Loader::Read(qsar::load_metab) },
     Registered { name: "merck-cyp", revision: 1, loader: Loader::Read(qsar::load_cyp) },
     Registered { name: "qsar-chembl15", revision: 1, loader: Loader::Read(qsar::load_chembl) },
@@ -69,6 +75,7 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "synthetic-sgmtl-set1", revision: 1, loader: Loader::Drawn(synthetic::sgmtl::draw_set1) },
     Registered { name: "synthetic-sgmtl-set2", revision: 1, loader: Loader::Drawn(synthetic::sgmtl::draw_set2) },
     Registered { name: "synthetic-motifs", revision: 1, loader: Loader::Drawn(synthetic::motifs::draw) },
+    Registered { name: "synthetic-bigmtl", revision: 1, loader: Loader::Drawn(synthetic::bigmtl::draw) },
 ];
 
 pub(crate) fn registered(name: &str) -> Result<&'static Registered, LoadError> {

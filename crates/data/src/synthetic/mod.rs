@@ -1,6 +1,6 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
-//! [`srml`], [`sgmtl`] and [`motifs`] stand for themselves. The other three scenarios are those of the SSMTL paper
+//! [`srml`], [`sgmtl`], [`motifs`] and [`bigmtl`] stand for themselves. The other three scenarios are those of the SSMTL paper
 //! (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it is named after. Common to them: 50 samples a task
 //! (or as many as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets `y_t = X_t w_t + e_t` with `e_t ~
 //! N(0, 0.01)`.
@@ -13,6 +13,7 @@
 //! Weights, inputs and noise come from separate streams of the seed, and each task's inputs and noise from a stream of
 //! their own: changing the reading of one spread leaves every other draw as it was.
 
+pub mod bigmtl;
 pub mod gl;
 pub mod metag;
 pub mod motifs;

@@ -59,7 +59,8 @@ impl Evidence<'_> {
             match results.by_repeat(&place.dataset, method, &place.metric, &place.params) {
                 Ok(values) => {
                     let name = place.describe(method);
-                    return Ok(Series { name, values, resampling: results.study.protocol.resampling() });
+                    let resampling = results.resampling(&place.dataset, &place.params);
+                    return Ok(Series { name, values, resampling });
                 }
                 Err(missing) => nearest = nearest.max(Some(missing)),
             }

@@ -7,7 +7,7 @@ mod methods;
 use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
-use mtl_core::{Fractions, Metric};
+use mtl_core::{Metric, Part, Sizes};
 use mtl_data::Catalog;
 
 pub(crate) use self::check::known;
@@ -191,26 +191,27 @@ impl Study {
         if protocol.repeats == 0 {
             return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
         }
-        let Fractions { train, valid, test } = protocol.split;
-        let split = match protocol.split.sizes(1_000_000) {
+        let (sizes, chooses) = (protocol.split, protocol.split.has(Part::Valid));
+        let split = match sizes.check() {
             Err(message) => Err(message),
-            Ok(_) if train.min(test) == 0.0 => {
-                Err(format!("{train}/{valid}/{test}: training and test part need a fraction above 0"))
+            Ok(()) if file.select.folds.is_some() && chooses => {
+                Err(format!("{sizes}: folds of the training part choose, so `valid` is 0"))
             }
-            Ok(_) if file.select.folds.is_some() && valid > 0.0 => {
-                Err(format!("{train}/{valid}/{test}: folds of the training part choose, so `valid` is 0"))
-            }
-            Ok(_)
+            Ok(())
                 if file.score == Score::Chosen
                     && file.select.folds.is_none()
-                    && valid == 0.0
+                    && !chooses
                     && uses.iter().any(|m| m.grid.is_tuned()) =>
             {
-                Err(format!(
-                    "{train}/{valid}/{test}: hyperparameters are chosen by the validation part, which is empty"
-                ))
+                Err(format!("{sizes}: hyperparameters are chosen by the validation part, which is empty"))
             }
-            Ok(_) => Ok(()),
+            Ok(()) => match data.iter().find(|d| d.rows.is_some() && matches!(sizes, Sizes::Rows(_))) {
+                Some(data) => Err(format!(
+                    "{sizes}: `{}` has `rows` of its own, which are drawn before fractions are taken of them",
+                    data.label
+                )),
+                None => Ok(()),
+            },
         };
         split.map_err(|message| source.error_below(&["protocol", "split"], format!("`split`: {message}")))?;
         let study = Self {

@@ -154,7 +154,11 @@ pub fn key(repeat: u32) -> CellKey {
     CellKey {
         data: DatasetSpec::new("synthetic-gl"),
         data_revision: 1,
-        sampling: Sampling { rows: None, split: Fractions { train: 0.6, valid: 0.2, test: 0.2 }, official: false },
+        sampling: Sampling {
+            rows: None,
+            split: Fractions { train: 0.6, valid: 0.2, test: 0.2 }.into(),
+            official: false,
+        },
         scaling: Scaling::default(),
         repeat,
         method: "lasso".into(),

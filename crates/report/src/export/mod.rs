@@ -6,8 +6,8 @@ mod parquet;
 
 use std::collections::BTreeMap;
 
-use mtl_core::Metric;
 use mtl_core::split::Part;
+use mtl_core::{Metric, RowSizes, Sizes};
 use mtl_experiments::cell::{Fold, Purpose, Selection};
 use mtl_experiments::store::{Outcome, PointResult, Record, Store};
 use serde::Serialize;
@@ -141,7 +141,12 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
     };
     // Plain enumerations and numbers, which JSON always holds.
     let scaling = serde_json::to_string(&key.scaling).unwrap_or_default();
-    let split = key.sampling.split;
+    // Fractions, or numbers of rows; of these, no number for the rest.
+    let [train, valid, test] = match key.sampling.split {
+        Sizes::Fractions(split) => [split.train, split.valid, split.test].map(Value::Number),
+        Sizes::Rows(RowSizes { rows, .. }) => [Some(rows.train), Some(rows.valid), rows.test]
+            .map(|n| n.map_or(Value::Missing(()), |n| Value::Number(n as f64))),
+    };
     let head = vec![
         text(key.id()),
         text(&purpose),
@@ -149,9 +154,9 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
         pairs(&key.data.options),
         Value::Count(key.data_revision.into()),
         key.sampling.rows.map_or(Value::Missing(()), |n| Value::Count(n as i64)),
-        Value::Number(split.train),
-        Value::Number(split.valid),
-        Value::Number(split.test),
+        train,
+        valid,
+        test,
         text(scaling),
         Value::Count(key.repeat.into()),
         text(&key.method),

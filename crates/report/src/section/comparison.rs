@@ -1,5 +1,7 @@
 //! Methods against the published numbers and against each other.
 
+use std::collections::BTreeMap;
+
 use mtl_core::Metric;
 use mtl_experiments::Quantity;
 use mtl_experiments::results::Results;
@@ -233,6 +235,7 @@ fn pairs(results: &Results) -> Vec<Pair> {
     let study = &results.study;
     let mut pairs = Vec::new();
     for dataset in results.datasets() {
+        let resampling = results.resampling(dataset, &BTreeMap::new());
         for metric in &study.metrics {
             let Some(higher_is_better) = Quantity::Metric(*metric).direction() else { continue };
             for method in study.methods.iter().filter(|m| m.label != study.reference) {
@@ -244,7 +247,7 @@ fn pairs(results: &Results) -> Vec<Pair> {
                 if a.len() < 2 {
                     continue;
                 }
-                if let Ok(comparison) = compare(&a, &b, study.protocol.resampling(), higher_is_better) {
+                if let Ok(comparison) = compare(&a, &b, resampling, higher_is_better) {
                     let (dataset, method) = (dataset.to_owned(), method.label.clone());
                     pairs.push(Pair { dataset, metric: *metric, method, comparison, corrected: 1.0 });
                 }

@@ -1,10 +1,10 @@
 //! Which data a study used, and which it could not have.
 
-use mtl_core::Fractions;
+use mtl_core::{Counts, Draw, Fractions, RowSizes, Sizes};
 use mtl_data::{Catalog, CatalogEntry};
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
-use mtl_experiments::study::Resampling;
+use mtl_experiments::study::{Protocol, Resampling};
 
 use super::stamp;
 use crate::document::{Block, Cell, Table};
@@ -38,20 +38,17 @@ pub fn blocks(results: &Results) -> Vec<Block> {
             Cell::text(entry.status_note.trim()),
         ]);
     }
-    let Fractions { train, valid, test } = study.protocol.split;
-    let choose = match study.select.folds {
-        Some(folds) => format!("and choose hyperparameters in {folds} folds, after which all of them train"),
-        None => format!("{:.0} % choose hyperparameters", 100.0 * valid),
-    };
     table.notes.push(format!(
-        "{} repeats; {:.0} % of the rows of each task train, {choose}, {:.0} % test. Repeats are {}.",
+        "{} repeats; {}. Repeats are {}.",
         study.protocol.repeats,
-        100.0 * train,
-        100.0 * test,
+        parts(study.protocol, study.select.folds),
         match study.protocol.resampling {
             Resampling::Independent => "draws of new data",
-            Resampling::Overlapping if study.protocol.official => "the splits that come with the data",
-            Resampling::Overlapping => "random splits of the same data",
+            Resampling::Overlapping if !study.protocol.official => "random splits of the same data",
+            Resampling::Overlapping if matches!(study.protocol.split, Sizes::Rows(_)) => {
+                "random draws from the splits that come with the data"
+            }
+            Resampling::Overlapping => "the splits that come with the data",
         }
     ));
     let profile = format!("Profile {}", study.profile.name());
@@ -59,6 +56,35 @@ pub fn blocks(results: &Results) -> Vec<Block> {
     // Families have many members, of which the figures say enough.
     blocks.push(if table.rows.len() > MANY { table.folded() } else { table.shown() });
     blocks
+}
+
+/// What trains, chooses and tests.
+fn parts(protocol: Protocol, folds: Option<u32>) -> String {
+    let chosen = |valid: String| match folds {
+        Some(folds) => format!("and choose hyperparameters in {folds} folds, after which all of them train"),
+        None => format!("{valid} choose hyperparameters"),
+    };
+    match protocol.split {
+        Sizes::Fractions(Fractions { train, valid, test }) => format!(
+            "{:.0} % of the rows of each task train, {}, {:.0} % test",
+            100.0 * train,
+            chosen(format!("{:.0} %", 100.0 * valid)),
+            100.0 * test
+        ),
+        Sizes::Rows(RowSizes { rows: Counts { train, valid, test }, draw }) => {
+            let test = test.map_or("all others".into(), |test| test.to_string());
+            let drawn = match draw {
+                Draw::Random => "drawn at random",
+                Draw::Stratified => "drawn with the same shares of classes in each part",
+                Draw::Balanced => {
+                    "drawn for each task with as many positive as negative ones; where a class has too few of them, \
+                     all parts of that task are smaller"
+                }
+            };
+            let chosen = chosen(valid.to_string());
+            format!("{train} rows of each task train, {chosen}, {test} test; they are {drawn}")
+        }
+    }
 }
 
 /// What to know about the data of all studies, each thing once.

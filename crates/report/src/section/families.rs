@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mtl_core::Sizes;
 use mtl_experiments::Quantity;
 use mtl_experiments::paper::DataUse;
 use mtl_experiments::results::{Results, as_number};
@@ -88,8 +89,12 @@ impl Family<'_> {
         if self.option() != "samples" {
             return Some(value);
         }
-        let [train, _, _] = self.results.study.protocol.split.sizes(value as usize).ok()?;
-        Some(train as f64)
+        let protocol = self.results.study.protocol;
+        match protocol.split {
+            // The sizes of such data's own parts are what their options say.
+            Sizes::Fractions(_) if protocol.official => Some(value),
+            split => split.training_rows(value as usize).map(|train| train as f64),
+        }
     }
 
     /// The lines, each in the order of the axis.

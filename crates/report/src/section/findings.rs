@@ -179,7 +179,10 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         true => stamp(a),
         false => format!("{}: {}; {}: {}", a.study.id, stamp(a), b.study.id, stamp(b)),
     };
-    let compared = |r: &Row| compare(&r.a, &r.b, a.study.protocol.resampling(), r.quantity.higher_is_better()).ok();
+    let compared = |r: &Row| {
+        let resampling = a.resampling(&r.dataset, &BTreeMap::new());
+        compare(&r.a, &r.b, resampling, r.quantity.higher_is_better()).ok()
+    };
     let comparisons: Vec<Option<Comparison>> = rows.iter().map(|r| if r.paired { compared(r) } else { None }).collect();
     let raw: Vec<f64> = comparisons.iter().flatten().map(|c| c.test().p).collect();
     let mut corrected = holm(&raw).into_iter();

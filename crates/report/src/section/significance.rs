@@ -1,5 +1,7 @@
 //! p-values of one method against others, beside the published ones.
 
+use std::collections::BTreeMap;
+
 use mtl_experiments::published::PublishedRow;
 use mtl_experiments::results::Results;
 use mtl_experiments::study::{Resampling, Significance};
@@ -40,7 +42,7 @@ pub fn blocks(results: &Results, show: &Significance, source: Source<'_>) -> Vec
             a.retain(|repeat, _| b.contains_key(repeat));
             b.retain(|repeat, _| a.contains_key(repeat));
             let (a, b): (Vec<f64>, Vec<f64>) = (a.into_values().collect(), b.into_values().collect());
-            let comparison = compare(&a, &b, study.protocol.resampling(), higher);
+            let comparison = compare(&a, &b, results.resampling(&found.label, &BTreeMap::new()), higher);
             compared.extend(comparison.ok().map(|c| (found.label.as_str(), method.label.as_str(), c)));
         }
     }

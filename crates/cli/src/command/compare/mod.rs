@@ -203,7 +203,7 @@ impl Compare {
             let catalog = Catalog::embedded();
             catalog.get(&self.dataset).is_ok_and(|entry| entry.status == Status::Synthetic)
         };
-        let ratio = self.test_over_train.or(stored.map(|p| p.test_over_train()));
+        let ratio = self.test_over_train.or(stored.and_then(|p| p.test_over_train()));
         let found = match (self.resampling, stored) {
             (Some(Kind::Independent), _) => Resampling::Independent,
             (Some(Kind::Kfold), _) => Resampling::KFold { k: self.folds.unwrap_or_else(|| choice.n()) },
@@ -216,7 +216,13 @@ impl Compare {
                 bail!("--test-over-train and --folds belong to --resampling overlapping and kfold; say which it is")
             }
             (None, Some(_)) if synthetic() => Resampling::Independent,
-            (None, Some(protocol)) => Resampling::Overlapping { test_over_train: protocol.test_over_train() },
+            (None, Some(protocol)) => {
+                let test_over_train = protocol.test_over_train().context(
+                    "all rows that were left of each task are test rows, and how many is not stored; give --resampling \
+                     overlapping --test-over-train RATIO",
+                )?;
+                Resampling::Overlapping { test_over_train }
+            }
             (None, None) => {
                 let note = "nothing is known about how the repeats relate, so they are taken to be independent; if they \
                             are random splits of one data set, that is too optimistic: give --resampling overlapping \

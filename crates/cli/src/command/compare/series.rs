@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Metric, ScaleFit, Scaling, Units};
+use mtl_core::{Draw, Metric, RowSizes, ScaleFit, Scaling, Sizes, Units};
 use mtl_data::DatasetSpec;
 use mtl_experiments::cell::{Purpose, Sampling, Selection};
 use mtl_experiments::store::{Outcome, Record};
@@ -198,17 +198,29 @@ impl Protocol {
         self.scaling.fit == ScaleFit::Train || !(self.scaling.x || self.scaling.y)
     }
 
-    /// Test rows over training rows.
-    pub fn test_over_train(&self) -> f64 {
-        self.sampling.split.test / self.sampling.split.train
+    /// Test rows over training rows; `None` where the test rows are those that are left of each task: records do not say
+    /// how many.
+    pub fn test_over_train(&self) -> Option<f64> {
+        self.sampling.split.test_over_train()
     }
 
     /// The split in words.
     pub fn split(&self) -> String {
-        let split = self.sampling.split;
-        let [train, valid, test] = [split.train, split.valid, split.test].map(|f| (1e4 * f).round() / 1e2);
         let rows = self.sampling.rows.map_or("all rows".into(), |rows| format!("up to {rows} rows a task"));
-        format!("{train}/{valid}/{test} % of {rows}")
+        match self.sampling.split {
+            Sizes::Fractions(split) => {
+                let [train, valid, test] = [split.train, split.valid, split.test].map(|f| (1e4 * f).round() / 1e2);
+                format!("{train}/{valid}/{test} % of {rows}")
+            }
+            Sizes::Rows(RowSizes { draw, .. }) => {
+                let drawn = match draw {
+                    Draw::Random => "",
+                    Draw::Stratified => ", stratified",
+                    Draw::Balanced => ", balanced",
+                };
+                format!("{} of each task{drawn}", self.sampling.split)
+            }
+        }
     }
 
     /// The scaling in words.

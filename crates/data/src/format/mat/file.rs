@@ -72,6 +72,9 @@ pub(super) fn to_matrices(found: &MatVariable) -> Result<Vec<Array2<f64>>, Strin
     cells.value.iter().enumerate().map(in_cell).collect()
 }
 
+/// Whole numbers up to this size are doubles.
+const EXACT: u64 = 1 << 53;
+
 /// The matrix, or what is there instead.
 pub(super) fn to_matrix(found: &MatVariable) -> Result<Array2<f64>, String> {
     let MatVariable::NumericArray(array) = found else {
@@ -99,7 +102,11 @@ pub(super) fn to_matrix(found: &MatVariable) -> Result<Array2<f64>, String> {
         MatlabType::U32(v) => widened(v),
         MatlabType::I32(v) => widened(v),
         // Not every 64-bit integer is a double.
-        MatlabType::U64(_) | MatlabType::I64(_) => return Err(format!("a {shape} array of 64-bit integers")),
+        MatlabType::U64(v) if v.iter().all(|v| *v <= EXACT) => v.iter().map(|&v| v as f64).collect(),
+        MatlabType::I64(v) if v.iter().all(|v| v.unsigned_abs() <= EXACT) => v.iter().map(|&v| v as f64).collect(),
+        MatlabType::U64(_) | MatlabType::I64(_) => {
+            return Err(format!("a {shape} array of 64-bit integers, some beyond 2^53"));
+        }
         MatlabType::UTF8(_) | MatlabType::UTF16(_) | MatlabType::BOOL(_) => {
             return Err(format!("a {shape} array of text or truth values"));
         }

@@ -306,7 +306,8 @@ pub(crate) mod tests {
         file.insert("z", matrw::matvar!([[(1.0, 2.0), (3.0, 4.0)], [(1.0, 2.0), (3.0, 4.0)]]));
         file.insert("s", matrw::matvar!({ a: 1.0 }));
         file.insert("b", matrw::matvar!([[true, false], [false, true]]));
-        file.insert("l", matrw::matvar!([[1_i64, 2_i64], [3_i64, 4_i64]]));
+        file.insert("l", matrw::matvar!([[1_i64, 2_i64], [3_i64, 9007199254740993_i64]]));
+        file.insert("w", matrw::matvar!([[1_i64, 2_i64], [3_i64, 9007199254740992_i64]]));
         matrw::save_matfile_v7(path.to_str().unwrap(), file, true).unwrap();
         let found = |name: &str| read(&path, &[name], Layout::SideBySide, 2).unwrap_err().to_string();
         assert!(found("c").contains("found a cell array, expected"), "{}", found("c"));
@@ -314,7 +315,13 @@ pub(crate) mod tests {
         assert!(found("s").contains("found a structure, expected"), "{}", found("s"));
         assert!(found("x").contains("variables: `c`, `z`, `s`"), "{}", found("x"));
         assert!(found("b").contains("found a 2 x 2 array of text or truth values, expected"), "{}", found("b"));
-        assert!(found("l").contains("found a 2 x 2 array of 64-bit integers, expected"), "{}", found("l"));
+        assert!(
+            found("l").contains("found a 2 x 2 array of 64-bit integers, some beyond 2^53, expected"),
+            "{}",
+            found("l")
+        );
+        let whole = read(&path, &["w"], Layout::SideBySide, 2).unwrap().values;
+        assert_eq!(whole, array![[1.0, 2.0], [3.0, 9007199254740992.0]]);
     }
 
     #[test]

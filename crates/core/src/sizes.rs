@@ -1,0 +1,265 @@
+//! How large the three parts of a split are: as fractions of the rows there are, or as numbers of rows.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Part;
+
+/// How large the three parts are, as fractions of each task's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fractions {
+    /// Fraction of rows to train on.
+    pub train: f64,
+    /// Fraction of rows to choose on.
+    pub valid: f64,
+    /// Fraction of rows to test on.
+    pub test: f64,
+}
+
+impl Fractions {
+    /// Sizes of the three parts of `n` rows: train and validation rounded to the nearest row, test the rest.
+    /// Every part with a positive fraction gets at least one row.
+    pub fn sizes(&self, n: usize) -> Result<[usize; 3], String> {
+        let sum = self.train + self.valid + self.test;
+        if (sum - 1.0).abs() > 1e-9 || [self.train, self.valid, self.test].iter().any(|f| !(0.0..=1.0).contains(f)) {
+            return Err(format!(
+                "fractions {} + {} + {} must be within 0..1 and sum to 1",
+                self.train, self.valid, self.test
+            ));
+        }
+        let part = |f: f64| if f > 0.0 { ((f * n as f64).round() as usize).max(1) } else { 0 };
+        let (train, valid) = (part(self.train), part(self.valid));
+        match n.checked_sub(train + valid) {
+            Some(test) if test > 0 || self.test == 0.0 => Ok([train, valid, test]),
+            _ => Err(format!("{n} rows are too few for a {}/{}/{} split", self.train, self.valid, self.test)),
+        }
+    }
+}
+
+/// Numbers of rows of each task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// Rows to train on.
+    pub train: usize,
+    /// Rows to choose on.
+    #[serde(default)]
+    pub valid: usize,
+    /// Rows to test on; all that are left, if it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<usize>,
+}
+
+/// How rows are drawn for parts that are given as numbers of rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Draw {
+    /// Whatever their class is.
+    #[default]
+    Random,
+    /// Each part has the shares of classes that the task has. Tasks that share inputs are drawn together, by the
+    /// combinations of their labels.
+    Stratified,
+    /// Each task by itself draws as many positive rows as negative ones for each part. Where a class has too few, all
+    /// parts of the task shrink alike.
+    Balanced,
+}
+
+impl Draw {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Numbers of rows and how they are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct RowSizes {
+    /// How many.
+    pub rows: Counts,
+    /// How they are drawn.
+    #[serde(skip_serializing_if = "Draw::is_default")]
+    pub draw: Draw,
+}
+
+/// How large the three parts of a split are: `{train: 0.6, valid: 0.2, test: 0.2}` or
+/// `{rows: {train: 50, valid: 50}, draw: stratified}`.
+///
+/// Part of the identity of stored results: fractions are written as they were when there was nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, try_from = "Declared")]
+pub enum Sizes {
+    /// As fractions of each task's rows.
+    Fractions(Fractions),
+    /// As numbers of rows.
+    Rows(RowSizes),
+}
+
+/// Both ways at once, so that a mistake in one is not reported as a failure of both.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declared {
+    train: Option<f64>,
+    valid: Option<f64>,
+    test: Option<f64>,
+    rows: Option<Counts>,
+    draw: Option<Draw>,
+}
+
+impl TryFrom<Declared> for Sizes {
+    type Error = &'static str;
+
+    fn try_from(declared: Declared) -> Result<Self, Self::Error> {
+        match declared {
+            Declared { train: Some(train), valid: Some(valid), test: Some(test), rows: None, draw: None } => {
+                Ok(Self::Fractions(Fractions { train, valid, test }))
+            }
+            Declared { train: None, valid: None, test: None, rows: Some(rows), draw } => {
+                Ok(Self::Rows(RowSizes { rows, draw: draw.unwrap_or_default() }))
+            }
+            Declared { rows: None, draw: Some(_), .. } => Err("`draw` goes with `rows: {train: .., valid: ..}`"),
+            Declared { rows: Some(_), .. } => Err("parts are given as fractions or as `rows`, not as both"),
+            _ => Err("expected fractions `train`, `valid` and `test`, or `rows: {train: .., valid: ..}`"),
+        }
+    }
+}
+
+impl From<Fractions> for Sizes {
+    fn from(fractions: Fractions) -> Self {
+        Self::Fractions(fractions)
+    }
+}
+
+impl fmt::Display for Sizes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fractions(Fractions { train, valid, test }) => write!(f, "{train}/{valid}/{test}"),
+            Self::Rows(RowSizes { rows: Counts { train, valid, test: Some(test) }, .. }) => {
+                write!(f, "{train}/{valid}/{test} rows")
+            }
+            Self::Rows(RowSizes { rows: Counts { train, valid, test: None }, .. }) => {
+                write!(f, "{train}/{valid} rows and the rest")
+            }
+        }
+    }
+}
+
+impl Sizes {
+    /// Whether the sizes make sense, whatever the data; the message says what does not.
+    pub fn check(&self) -> Result<(), String> {
+        if let Self::Fractions(fractions) = self {
+            fractions.sizes(1_000_000)?;
+        }
+        if !(self.has(Part::Train) && self.has(Part::Test)) {
+            let what = if matches!(self, Self::Rows(_)) { "at least one row" } else { "a fraction above 0" };
+            return Err(format!("{self}: training and test part need {what}"));
+        }
+        match self {
+            Self::Rows(RowSizes { rows, draw: Draw::Balanced }) => match *rows {
+                Counts { test: None, .. } => Err(format!("{self}: `draw: balanced` needs a number for `test`")),
+                Counts { train, valid, test: Some(test) } if [train, valid, test].contains(&1) => {
+                    Err(format!("{self}: a balanced part has at least two rows, one of each class"))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a part gets any rows.
+    pub fn has(&self, part: Part) -> bool {
+        match (self, part) {
+            (Self::Fractions(f), Part::Train) => f.train > 0.0,
+            (Self::Fractions(f), Part::Valid) => f.valid > 0.0,
+            (Self::Fractions(f), Part::Test) => f.test > 0.0,
+            (Self::Rows(RowSizes { rows, .. }), Part::Train) => rows.train > 0,
+            (Self::Rows(RowSizes { rows, .. }), Part::Valid) => rows.valid > 0,
+            (Self::Rows(RowSizes { rows, .. }), Part::Test) => rows.test != Some(0),
+        }
+    }
+
+    /// Test rows over training rows; `None` where the test rows are those that are left. Balanced parts that have to
+    /// shrink keep it.
+    pub fn test_over_train(&self) -> Option<f64> {
+        match self {
+            Self::Fractions(Fractions { train, test, .. }) => Some(test / train),
+            Self::Rows(RowSizes { rows, .. }) => Some(rows.test? as f64 / rows.train as f64),
+        }
+    }
+
+    /// Rows that train of a task with `n` rows.
+    pub fn training_rows(&self, n: usize) -> Option<usize> {
+        match self {
+            Self::Fractions(fractions) => fractions.sizes(n).ok().map(|[train, _, _]| train),
+            Self::Rows(RowSizes { rows, .. }) => Some(rows.train),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Sizes, String> {
+        serde_json::from_str(json).map_err(|e| e.to_string())
+    }
+
+    fn rows(train: usize, valid: usize, test: Option<usize>, draw: Draw) -> Sizes {
+        Sizes::Rows(RowSizes { rows: Counts { train, valid, test }, draw })
+    }
+
+    #[test]
+    fn fractions_are_written_as_ever() {
+        let fractions = Fractions { train: 0.6, valid: 0.2, test: 0.2 };
+        let text = r#"{"train":0.6,"valid":0.2,"test":0.2}"#;
+        assert_eq!(serde_json::to_string(&Sizes::from(fractions)).unwrap(), text);
+        assert_eq!(serde_json::to_string(&fractions).unwrap(), text);
+        assert_eq!(read(text), Ok(fractions.into()));
+    }
+
+    #[test]
+    fn rows_are_written_without_defaults_and_read_again() {
+        for (sizes, text) in [
+            (rows(50, 50, None, Draw::Random), r#"{"rows":{"train":50,"valid":50}}"#),
+            (rows(9, 0, Some(7), Draw::Random), r#"{"rows":{"train":9,"valid":0,"test":7}}"#),
+            (rows(4, 4, Some(4), Draw::Balanced), r#"{"rows":{"train":4,"valid":4,"test":4},"draw":"balanced"}"#),
+            (rows(4, 4, None, Draw::Stratified), r#"{"rows":{"train":4,"valid":4},"draw":"stratified"}"#),
+        ] {
+            assert_eq!(serde_json::to_string(&sizes).unwrap(), text);
+            assert_eq!(read(text), Ok(sizes));
+        }
+        assert_eq!(read(r#"{"rows":{"train":9}}"#), Ok(rows(9, 0, None, Draw::Random)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        let fails = |json: &str, part: &str| {
+            let error = read(json).and_then(|sizes| sizes.check()).unwrap_err();
+            assert!(error.contains(part), "{json}: {error}");
+        };
+        fails(r#"{"train":0.6,"valid":0.4}"#, "expected fractions `train`, `valid` and `test`, or `rows");
+        fails(r#"{"train":0.6,"valid":0.2,"test":0.2,"draw":"balanced"}"#, "`draw` goes with `rows");
+        fails(r#"{"train":0.6,"rows":{"train":5}}"#, "not as both");
+        fails(r#"{"train":0.6,"valid":0.2,"tset":0.2}"#, "tset");
+        fails(r#"{"rows":{"train":-5}}"#, "-5");
+        fails(r#"{"rows":{"train":5},"draw":"even"}"#, "even");
+        fails(r#"{"train":0.6,"valid":0.2,"test":0.3}"#, "sum to 1");
+        fails(r#"{"train":0.0,"valid":0.5,"test":0.5}"#, "0/0.5/0.5: training and test part need a fraction above 0");
+        fails(r#"{"rows":{"train":0,"valid":5}}"#, "0/5 rows and the rest: training and test part need at least one");
+        fails(r#"{"rows":{"train":5,"test":0}}"#, "need at least one row");
+        fails(r#"{"rows":{"train":4,"valid":4},"draw":"balanced"}"#, "needs a number for `test`");
+        fails(r#"{"rows":{"train":4,"valid":1,"test":4},"draw":"balanced"}"#, "at least two rows");
+    }
+
+    #[test]
+    fn what_is_known_without_the_data() {
+        let fractions = Sizes::from(Fractions { train: 0.5, valid: 0.25, test: 0.25 });
+        assert_eq!((fractions.test_over_train(), fractions.training_rows(40)), (Some(0.5), Some(20)));
+        let counts = rows(50, 20, Some(100), Draw::Random);
+        assert_eq!((counts.test_over_train(), counts.training_rows(40)), (Some(2.0), Some(50)));
+        assert_eq!(rows(50, 20, None, Draw::Random).test_over_train(), None);
+        assert!(counts.has(Part::Valid) && !rows(50, 0, None, Draw::Random).has(Part::Valid));
+        assert!(rows(50, 0, None, Draw::Random).check().is_ok());
+    }
+}
