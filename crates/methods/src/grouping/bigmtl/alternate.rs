@@ -6,9 +6,9 @@ use ndarray::Array2;
 use serde::Deserialize;
 
 use super::hypergradient::{State, forward};
-use super::lower::Theta;
 use super::spectral::Spectral;
 use super::splits::Strengths;
+use super::theta::Theta;
 use super::{eps_param, gap_params, norm, perturbed, project_columns, solved};
 use crate::datafit::LossScale;
 use crate::grouping::n_groups_param;
@@ -71,7 +71,13 @@ impl Method for Alternate {
             ParamSpec::count("rounds", 0, 0, "turns at most; 0: as many as make 5000 steps on the shares"),
             eps_param(),
             LossScale::HalfSum.param(),
-            ParamSpec::number("tol", 0.0, true, 1e-4, "change of a task's shares in a turn (root mean square) to stop at"),
+            ParamSpec::number(
+                "tol",
+                0.0,
+                true,
+                1e-4,
+                "change of a task's shares in a turn (root mean square) to stop at",
+            ),
             gap,
             max_iter,
         ]
@@ -111,8 +117,8 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
             project_columns(&mut shares);
         }
         let theta = Theta::new(&shares, p);
-        let norms = Spectral::of(&theta.scaled(1.0, &weights), None).map_err(SolverError::from)?.nuclear_norms();
-        objective.push(lower.smooth(&weights) + params.lambda * norms.iter().sum::<f64>());
+        let norms = Spectral::of(&theta.scaled(1.0, &weights), None).map_err(SolverError::from)?.nuclear_norm();
+        objective.push(lower.smooth(&weights) + params.lambda * norms);
         let change = norm(&(&shares - &before)) / (m as f64).sqrt();
         changes.push(change);
         if change < params.tol {

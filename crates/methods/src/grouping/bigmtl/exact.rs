@@ -3,9 +3,10 @@
 use ndarray::Array2;
 
 use super::lanes::Lanes;
-use super::lower::{Lower, Theta};
+use super::lower::Lower;
 use super::spectral::Spectral;
 use super::symmetric::Symmetric;
+use super::theta::Theta;
 use crate::method::Context;
 use crate::solver::{Convergence, ResidualKind, SolverError, Stopping, Value};
 
@@ -25,8 +26,8 @@ pub(super) struct Exact {
 
 /// Value and relative duality gap of weights, and of dual variables inside the balls.
 pub(super) fn certify(lower: &Lower, theta: &Theta, w: &Array2<f64>, u: &Lanes) -> Result<(Value, f64), SolverError> {
-    let norms = Spectral::of(&theta.scaled(1.0, w), None)?.nuclear_norms();
-    let (loss, penalty) = (lower.smooth(w), lower.lambda * norms.iter().sum::<f64>());
+    let norms = Spectral::of(&theta.scaled(1.0, w), None)?.nuclear_norm();
+    let (loss, penalty) = (lower.smooth(w), lower.lambda * norms);
     let value = Value { total: loss + penalty, loss, penalty };
     if !value.total.is_finite() {
         return Err(SolverError::NotFinite);
@@ -75,7 +76,10 @@ pub(super) fn solve(
         theta.add_scaled(1.0, &weights, &mut point);
         let decomposed = Spectral::of(&point, spectral.as_ref())?;
         let threshold = lower.lambda / rho;
-        let before = std::mem::replace(&mut copies, decomposed.apply(|x| (1.0 - threshold / x.sqrt().max(f64::MIN_POSITIVE)).max(0.0)));
+        let before = std::mem::replace(
+            &mut copies,
+            decomposed.apply(|x| (1.0 - threshold / x.sqrt().max(f64::MIN_POSITIVE)).max(0.0)),
+        );
         spectral = Some(decomposed);
         subtract(&mut point, &copies);
         multipliers = point;

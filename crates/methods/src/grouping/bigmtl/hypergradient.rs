@@ -9,8 +9,9 @@
 use ndarray::Array2;
 
 use super::lanes::Lanes;
-use super::lower::{Lower, Quadratics, Theta};
+use super::lower::{Lower, Quadratics};
 use super::spectral::Spectral;
+use super::theta::Theta;
 use crate::method::Context;
 use crate::solver::SolverError;
 
@@ -96,7 +97,7 @@ pub(super) fn hypergradient(
 ) -> Result<Evaluation, SolverError> {
     let (gamma, lambda) = (step_size(lower), lower.lambda);
     let (long, short) = start.v.shape();
-    let size = start.v.width() * short * (3 * long + short);
+    let size = start.v.values().len() / (long * short) * short * (3 * long + short);
     // All at once, or passages as long as there are of them.
     let passage = if frozen || steps * size <= KEPT { steps } else { steps.isqrt() + 1 };
     let mut marks = vec![start.clone()];
@@ -135,7 +136,11 @@ pub(super) fn hypergradient(
             if q % 64 == 0 {
                 context.check()?;
             }
-            let (at, w) = if frozen { (&state, &weights) } else { (&kept[q - number * passage].0, &kept[q - number * passage].1) };
+            let (at, w) = if frozen {
+                (&state, &weights)
+            } else {
+                (&kept[q - number * passage].0, &kept[q - number * passage].1)
+            };
             let z = lower.solve(&theta.adjoint(&s));
             add(&mut products, gamma, &theta.inner(&s, w));
             add(&mut products, -gamma, &theta.inner(&at.u, &z));

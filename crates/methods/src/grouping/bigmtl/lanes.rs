@@ -1,24 +1,16 @@
-//! Small matrices of all groups at once. The entries `(i, j)` of the groups lie beside each other, so that vector
-//! instructions work on several groups in step: products and decompositions of 20 x 20 matrices are too small to fill
-//! them otherwise.
+//! Small matrices of all groups at once. The entries `(i, j)` of as many groups as a vector register holds lie beside
+//! each other, so that one instruction works on several groups: products and decompositions of 20 x 20 matrices are too
+//! small to fill registers otherwise.
 
 use std::array;
-use std::cell::RefCell;
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::aligned::Aligned;
 use crate::linalg::NotFinite;
 
 /// Rows that a product over many rows takes at a time: few enough to stay in the nearer caches.
 const CHUNK: usize = 32;
-
-/// Freed matrices that a thread keeps for the next ones. Large ones would go back to the system and come again page by
-/// page, many times a step.
-const SPARE: usize = 32;
-
-thread_local! {
-    static SPARES: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) };
-}
 
 /// Sweeps of Jacobi's method before a matrix counts as one that has no decomposition. Quadratic convergence takes six
 /// or seven from a basis that knows nothing.
@@ -28,7 +20,7 @@ const SWEEPS: usize = 60;
 /// left their squares.
 const NEGLIGIBLE: f64 = 1e-8;
 
-/// Doubles in a vector register, or in four where registers are short.
+/// Doubles in a vector register.
 pub(super) fn lanes() -> usize {
     struct Lanes;
     impl WithSimd for Lanes {
@@ -39,61 +31,45 @@ pub(super) fn lanes() -> usize {
             S::F64_LANES
         }
     }
-    Arch::new().dispatch(Lanes).max(4)
+    Arch::new().dispatch(Lanes)
 }
 
-/// One matrix a group, `rows x cols` each. Groups are filled up with zeros to a multiple of [`lanes`].
-#[derive(Debug)]
+/// One matrix a group, `rows x cols` each, in planes of [`lanes`] groups. The last plane is filled up with zeros.
+#[derive(Debug, Clone)]
 pub(super) struct Lanes {
     rows: usize,
     cols: usize,
-    width: usize,
-    values: Vec<f64>,
-}
-
-/// A matrix a group to read from, perhaps transposed.
-#[derive(Clone, Copy)]
-pub(super) struct View<'a> {
-    values: &'a [f64],
-    shape: (usize, usize),
-    strides: (usize, usize),
-    width: usize,
-}
-
-impl View<'_> {
-    pub(super) fn t(self) -> Self {
-        let Self { shape, strides, .. } = self;
-        Self { shape: (shape.1, shape.0), strides: (strides.1, strides.0), ..self }
-    }
+    planes: usize,
+    values: Aligned,
 }
 
 impl Lanes {
     /// Zeros for this many groups.
     pub(super) fn zeros(shape: (usize, usize), groups: usize) -> Self {
-        let mut zeros = Self::unset(shape, groups.next_multiple_of(lanes()));
-        zeros.values.fill(0.0);
-        zeros
+        Self::zero_planes(shape, groups.div_ceil(lanes()))
     }
 
     /// Zeros of another shape for the same groups.
     pub(super) fn like(&self, shape: (usize, usize)) -> Self {
-        Self::zeros(shape, self.width)
+        Self::zero_planes(shape, self.planes)
     }
 
-    /// Whatever a spare matrix holds.
-    fn unset((rows, cols): (usize, usize), width: usize) -> Self {
-        let size = rows * cols * width;
-        let spare = SPARES.with_borrow_mut(|spares| {
-            let place = spares.iter().rposition(|spare| spare.len() == size)?;
-            Some(spares.swap_remove(place))
-        });
-        Self { rows, cols, width, values: spare.unwrap_or_else(|| vec![0.0; size]) }
+    fn zero_planes(shape: (usize, usize), planes: usize) -> Self {
+        let mut zeros = Self::unset(shape, planes);
+        zeros.values.fill(0.0);
+        zeros
+    }
+
+    fn unset((rows, cols): (usize, usize), planes: usize) -> Self {
+        Self { rows, cols, planes, values: Aligned::unset(rows * cols * planes * lanes()) }
     }
 
     /// The identity for the same groups.
     pub(super) fn identity(&self, n: usize) -> Self {
-        let mut identity = self.like((n, n));
-        (0..n).for_each(|i| identity.at_mut(i, i).fill(1.0));
+        let (mut identity, lanes) = (self.like((n, n)), lanes());
+        for plane in identity.values.chunks_exact_mut((n * n * lanes).max(1)) {
+            plane.chunks_exact_mut(lanes).step_by(n + 1).for_each(|entry| entry.fill(1.0));
+        }
         identity
     }
 
@@ -101,27 +77,37 @@ impl Lanes {
         (self.rows, self.cols)
     }
 
-    pub(super) fn width(&self) -> usize {
-        self.width
+    /// Doubles of one plane.
+    fn plane(&self) -> usize {
+        (self.rows * self.cols * lanes()).max(1)
     }
 
-    pub(super) fn view(&self) -> View<'_> {
-        View { values: &self.values, shape: self.shape(), strides: (self.cols, 1), width: self.width }
+    /// Planes of groups, row by row.
+    pub(super) fn planes(&self) -> impl ExactSizeIterator<Item = &[f64]> {
+        self.values.chunks_exact(self.plane())
     }
 
-    /// Entries `(i, j)` of all groups.
-    #[inline]
-    pub(super) fn at(&self, i: usize, j: usize) -> &[f64] {
-        let start = (i * self.cols + j) * self.width;
-        &self.values[start..start + self.width]
+    pub(super) fn planes_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f64]> {
+        let plane = self.plane();
+        self.values.chunks_exact_mut(plane)
     }
 
-    #[inline]
-    pub(super) fn at_mut(&mut self, i: usize, j: usize) -> &mut [f64] {
-        let start = (i * self.cols + j) * self.width;
-        &mut self.values[start..start + self.width]
+    /// Entry `(i, j)` of a group.
+    pub(super) fn get(&self, group: usize, (i, j): (usize, usize)) -> f64 {
+        self.values[self.place(group, (i, j))]
     }
 
+    pub(super) fn set(&mut self, group: usize, (i, j): (usize, usize), value: f64) {
+        let place = self.place(group, (i, j));
+        self.values[place] = value;
+    }
+
+    fn place(&self, group: usize, (i, j): (usize, usize)) -> usize {
+        let lanes = lanes();
+        group / lanes * self.plane() + (i * self.cols + j) * lanes + group % lanes
+    }
+
+    /// All numbers, those that fill up included.
     pub(super) fn values(&self) -> &[f64] {
         &self.values
     }
@@ -131,103 +117,90 @@ impl Lanes {
     }
 
     pub(super) fn diagonal(&self) -> Self {
-        let mut diagonal = self.like((1, self.cols));
-        (0..self.cols).for_each(|i| diagonal.at_mut(0, i).copy_from_slice(self.at(i, i)));
+        let (mut diagonal, lanes) = (Self::unset((1, self.cols), self.planes), lanes());
+        for (to, from) in diagonal.planes_mut().zip(self.planes()) {
+            for (to, from) in to.chunks_exact_mut(lanes).zip(from.chunks_exact(lanes).step_by(self.cols + 1)) {
+                to.copy_from_slice(from);
+            }
+        }
         diagonal
     }
 
     /// The columns multiplied by factors, `1 x cols`.
     pub(super) fn times_columns(&self, factors: &Self) -> Self {
         let mut product = self.clone();
-        let row = self.cols * self.width;
-        for chunk in product.values.chunks_exact_mut(row.max(1)) {
-            chunk.iter_mut().zip(&factors.values).for_each(|(v, f)| *v *= f);
+        for (plane, factors) in product.planes_mut().zip(factors.planes()) {
+            for row in plane.chunks_exact_mut(factors.len()) {
+                row.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
+            }
         }
         product
     }
 
     /// `a b` for each group.
-    pub(super) fn product(a: View<'_>, b: View<'_>) -> Self {
-        Self::multiply(a, b, false)
-    }
-
-    /// `a' a` for each group.
-    pub(super) fn gram(a: View<'_>) -> Self {
-        Self::multiply(a.t(), a, true)
-    }
-
-    fn multiply(a: View<'_>, b: View<'_>, symmetric: bool) -> Self {
-        let (rows, cols) = (a.shape.0, b.shape.1);
-        let mut out = Self::unset((rows, cols), a.width);
-        Arch::new().dispatch(Multiply { a, b, symmetric, out: &mut out });
-        if symmetric {
-            for i in 0..rows {
-                for j in 0..i {
-                    let (upper, lower) = ((j * cols + i) * out.width, (i * cols + j) * out.width);
-                    out.values.copy_within(lower..lower + out.width, upper);
-                }
-            }
-        }
+    pub(super) fn product(a: &Self, b: &Self) -> Self {
+        let mut out = Self::unset((a.rows, b.cols), a.planes);
+        Arch::new().dispatch(Multiply { form: Form::Plain, a, b, out: &mut out });
         out
     }
 
-    /// Makes symmetric matrices diagonal by rotations, which are applied to the rows of `basis` as well: with rows of an
-    /// orthogonal matrix there, and `A` in its basis here, these end as eigenvectors of `A`. Few sweeps do for a basis
+    /// `a b'` for each group.
+    pub(super) fn product_transposed(a: &Self, b: &Self) -> Self {
+        let mut out = Self::unset((a.rows, b.rows), a.planes);
+        Arch::new().dispatch(Multiply { form: Form::RightTransposed, a, b, out: &mut out });
+        out
+    }
+
+    /// `a' b` for each group.
+    pub(super) fn inner_product(a: &Self, b: &Self) -> Self {
+        let mut out = Self::unset((a.cols, b.cols), a.planes);
+        Arch::new().dispatch(Multiply { form: Form::LeftTransposed, a, b, out: &mut out });
+        out
+    }
+
+    /// `a' a` for each group, of which the upper half is computed and the rest left as it was.
+    fn half_gram(a: &Self) -> Self {
+        let mut out = Self::unset((a.cols, a.cols), a.planes);
+        Arch::new().dispatch(Multiply { form: Form::Gram, a, b: a, out: &mut out });
+        out
+    }
+
+    /// Eigenvalues of `a' a` for each group, `1 x cols`; the rows of `basis` become its eigenvectors, if they are those
+    /// of the identity, or are turned with it: with `a = v basis'` they become those of `v' v`. Few sweeps do for a basis
     /// that is nearly right.
     ///
     /// # Errors
     /// If there is an entry that is not finite.
-    pub(super) fn diagonalise(&mut self, basis: &mut Self) -> Result<(), NotFinite> {
+    pub(super) fn eigenvalues(a: &Self, basis: &mut Self) -> Result<Self, NotFinite> {
+        let mut gram = Self::half_gram(a);
         for _ in 0..SWEEPS {
-            let excess = Arch::new().dispatch(Sweep { a: self, basis });
+            let excess = Arch::new().dispatch(Sweep { a: &mut gram, basis });
             if excess.is_nan() {
                 return Err(NotFinite);
             }
             if excess <= 0.0 {
-                return Ok(());
+                return Ok(gram.diagonal());
             }
         }
         Err(NotFinite)
     }
 }
 
-impl Clone for Lanes {
-    fn clone(&self) -> Self {
-        let mut clone = Self::unset(self.shape(), self.width);
-        clone.values.copy_from_slice(&self.values);
-        clone
-    }
-}
-
-impl Drop for Lanes {
-    fn drop(&mut self) {
-        // A thread that is ending keeps nothing.
-        let _ = SPARES.try_with(|spares| {
-            let mut spares = spares.borrow_mut();
-            if spares.len() == SPARE {
-                spares.remove(0);
-            }
-            spares.push(std::mem::take(&mut self.values));
-        });
-    }
+/// Which factors are transposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Plain,
+    RightTransposed,
+    LeftTransposed,
+    /// Left transposed, and only the upper half is wanted.
+    Gram,
 }
 
 struct Multiply<'a> {
-    a: View<'a>,
-    b: View<'a>,
-    /// Only the lower half is wanted.
-    symmetric: bool,
+    form: Form,
+    a: &'a Lanes,
+    b: &'a Lanes,
     out: &'a mut Lanes,
-}
-
-/// Where the blocks of a product lie, in registers.
-#[derive(Clone, Copy)]
-struct Layout {
-    /// Registers to the next row and the next column of the two factors.
-    a: (usize, usize),
-    b: (usize, usize),
-    /// To the next row and column of the product.
-    out: (usize, usize),
 }
 
 impl WithSimd for Multiply<'_> {
@@ -235,94 +208,134 @@ impl WithSimd for Multiply<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        const R: usize = 4;
-        const C: usize = 3;
-        let Self { a, b, symmetric, out } = self;
-        let registers = a.width / S::F64_LANES;
-        let scaled = |(row, column): (usize, usize)| (row * registers, column * registers);
-        let (rows, cols) = out.shape();
-        let layout = Layout { a: scaled(a.strides), b: scaled(b.strides), out: scaled((out.cols, 1)) };
-        let inner = a.shape.1;
-        let (a, b) = (S::as_simd_f64s(a.values).0, S::as_simd_f64s(b.values).0);
+        let Self { form, a, b, out } = self;
+        let (a_cols, b_cols, (rows, cols)) = (a.cols, b.cols, out.shape());
+        let inner = if matches!(form, Form::Plain | Form::RightTransposed) { a.cols } else { a.rows };
+        let sizes = [a.rows * a.cols, b.rows * b.cols, rows * cols].map(|size| size.max(1));
+        let (a, b) = (S::as_simd_f64s(&a.values).0, S::as_simd_f64s(&b.values).0);
         let out = S::as_mut_simd_f64s(&mut out.values).0;
-        let chunk = if inner > 2 * CHUNK { CHUNK } else { inner.max(1) };
-        for start in (0..inner.max(1)).step_by(chunk) {
-            let inner = chunk.min(inner - start);
-            let (a, b) = (&a[start * layout.a.1..], &b[start * layout.b.0..]);
-            for i in (0..rows).step_by(R) {
-                for register in 0..registers {
-                    for j in (0..cols).step_by(C) {
-                        if symmetric && j >= i + R {
-                            break;
-                        }
-                        let at = At { a: i * layout.a.0 + register, b: j * layout.b.1 + register, out: i * layout.out.0 + j * layout.out.1 + register, inner, first: start == 0 };
-                        match (rows - i, cols - j) {
-                            (R.., C..) => block::<S, R, C>(simd, a, b, out, layout, at),
-                            (R.., 2) => block::<S, R, 2>(simd, a, b, out, layout, at),
-                            (R.., _) => block::<S, R, 1>(simd, a, b, out, layout, at),
-                            (3, C..) => block::<S, 3, C>(simd, a, b, out, layout, at),
-                            (2, C..) => block::<S, 2, C>(simd, a, b, out, layout, at),
-                            (1, C..) => block::<S, 1, C>(simd, a, b, out, layout, at),
-                            (rows, cols) => {
-                                for i in 0..rows {
-                                    for j in 0..cols.min(C) {
-                                        let At { a: left, b: right, out: to, .. } = at;
-                                        let (left, right) = (left + i * layout.a.0, right + j * layout.b.1);
-                                        let to = to + i * layout.out.0 + j * layout.out.1;
-                                        let at = At { a: left, b: right, out: to, ..at };
-                                        block::<S, 1, 1>(simd, a, b, out, layout, at);
-                                    }
-                                }
+        let planes = a.chunks_exact(sizes[0]).zip(b.chunks_exact(sizes[1])).zip(out.chunks_exact_mut(sizes[2]));
+        for ((a, b), out) in planes {
+            let shape = Shape { rows, cols, inner, left: a_cols, right: b_cols };
+            match form {
+                Form::Plain => plane::<S, PLAIN>(simd, a, b, out, shape),
+                Form::RightTransposed => plane::<S, RIGHT>(simd, a, b, out, shape),
+                Form::LeftTransposed => plane::<S, LEFT>(simd, a, b, out, shape),
+                Form::Gram => plane::<S, GRAM>(simd, a, b, out, shape),
+            }
+        }
+    }
+}
+
+const PLAIN: u8 = 0;
+const RIGHT: u8 = 1;
+const LEFT: u8 = 2;
+const GRAM: u8 = 3;
+
+/// Sizes of a product: of the result, of the sum, and the widths of the factors.
+#[derive(Clone, Copy)]
+struct Shape {
+    rows: usize,
+    cols: usize,
+    inner: usize,
+    left: usize,
+    right: usize,
+}
+
+#[inline(always)]
+fn plane<S: Simd, const FORM: u8>(simd: S, a: &[S::f64s], b: &[S::f64s], out: &mut [S::f64s], shape: Shape) {
+    const R: usize = 4;
+    const C: usize = 3;
+    let Shape { rows, cols, inner, .. } = shape;
+    // Sums over few columns stay whole: their factors are small.
+    let chunk = if FORM >= LEFT { CHUNK } else { inner.max(1) };
+    let mut start = 0;
+    loop {
+        let span = (start, chunk.min(inner - start));
+        let mut i = 0;
+        while i < rows {
+            let mut j = if FORM == GRAM { i / C * C } else { 0 };
+            while j < cols {
+                let at = (i, j);
+                match (rows - i, cols - j) {
+                    (R.., C..) => block::<S, FORM, R, C>(simd, a, b, out, shape, at, span),
+                    (R.., 2) => block::<S, FORM, R, 2>(simd, a, b, out, shape, at, span),
+                    (R.., _) => block::<S, FORM, R, 1>(simd, a, b, out, shape, at, span),
+                    (rows, cols) => {
+                        for i in i..i + rows {
+                            for j in j..j + cols.min(C) {
+                                block::<S, FORM, 1, 1>(simd, a, b, out, shape, (i, j), span);
                             }
                         }
                     }
                 }
+                j += C;
             }
+            i += R;
+        }
+        start += chunk;
+        if start >= inner {
+            return;
         }
     }
 }
 
-/// Where one block of a product starts, in registers.
-#[derive(Clone, Copy)]
-struct At {
-    a: usize,
-    b: usize,
-    out: usize,
-    /// Terms to sum.
-    inner: usize,
-    /// Whether they are the first ones, or are added.
-    first: bool,
-}
-
+/// One block of the result, `R x C`, from some terms of the sum.
 #[inline(always)]
-fn block<S: Simd, const R: usize, const C: usize>(
+fn block<S: Simd, const FORM: u8, const R: usize, const C: usize>(
     simd: S,
     a: &[S::f64s],
     b: &[S::f64s],
     out: &mut [S::f64s],
-    layout: Layout,
-    at: At,
+    shape: Shape,
+    (i, j): (usize, usize),
+    (start, length): (usize, usize),
 ) {
     let mut sums = [[simd.splat_f64s(0.0); C]; R];
-    for k in 0..at.inner {
-        let right: [S::f64s; C] = array::from_fn(|j| b[at.b + k * layout.b.0 + j * layout.b.1]);
-        for (i, sums) in sums.iter_mut().enumerate() {
-            let left = a[at.a + i * layout.a.0 + k * layout.a.1];
+    let mut add = |left: [S::f64s; R], right: [S::f64s; C]| {
+        for (sums, left) in sums.iter_mut().zip(left) {
             for (sum, right) in sums.iter_mut().zip(right) {
                 *sum = simd.mul_add_e_f64s(left, right, *sum);
             }
         }
+    };
+    // Rows of a factor that the sum runs along, cut to the same length, so that no index has to be checked.
+    let along = |values: &'_ [S::f64s], row: usize, width: usize| -> usize { row * width + start.min(values.len()) };
+    match FORM {
+        PLAIN => {
+            let left: [&[S::f64s]; R] = array::from_fn(|r| &a[along(a, i + r, shape.left)..][..length]);
+            let right = b[start * shape.right..].chunks_exact(shape.right).take(length);
+            for (k, right) in right.enumerate() {
+                let right = &right[j..j + C];
+                add(array::from_fn(|r| left[r][k]), array::from_fn(|c| right[c]));
+            }
+        }
+        RIGHT => {
+            let left: [&[S::f64s]; R] = array::from_fn(|r| &a[along(a, i + r, shape.left)..][..length]);
+            let right: [&[S::f64s]; C] = array::from_fn(|c| &b[along(b, j + c, shape.right)..][..length]);
+            for k in 0..length {
+                add(array::from_fn(|r| left[r][k]), array::from_fn(|c| right[c][k]));
+            }
+        }
+        _ => {
+            let left = a[start * shape.left..].chunks_exact(shape.left);
+            let right = b[start * shape.right..].chunks_exact(shape.right);
+            for (left, right) in left.zip(right).take(length) {
+                let (left, right) = (&left[i..i + R], &right[j..j + C]);
+                add(array::from_fn(|r| left[r]), array::from_fn(|c| right[c]));
+            }
+        }
     }
-    for (i, sums) in sums.into_iter().enumerate() {
-        for (j, sum) in sums.into_iter().enumerate() {
-            let out = &mut out[at.out + i * layout.out.0 + j * layout.out.1];
-            *out = if at.first { sum } else { simd.add_f64s(*out, sum) };
+    for (r, sums) in sums.into_iter().enumerate() {
+        let out = &mut out[(i + r) * shape.cols + j..][..C];
+        for (out, sum) in out.iter_mut().zip(sums) {
+            *out = if start == 0 { sum } else { simd.add_f64s(*out, sum) };
         }
     }
 }
 
-/// One sweep of rotations over all pairs of rows. Returns by how much the largest entry off the diagonal that it met
-/// was too large, at most 0 if none was.
+/// One sweep of rotations over all pairs of rows, of the upper half. Returns by how much the largest entry off the
+/// diagonal that it met was too large, at most 0 if none was.
 struct Sweep<'a> {
     a: &'a mut Lanes,
     basis: &'a mut Lanes,
@@ -333,57 +346,73 @@ impl WithSimd for Sweep<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let (n, width) = (self.a.cols, self.a.cols * self.a.width / S::F64_LANES);
-        let registers = self.a.width / S::F64_LANES;
-        let basis_row = self.basis.cols * registers;
+        let n = self.a.cols;
         let a = S::as_mut_simd_f64s(&mut self.a.values).0;
         let basis = S::as_mut_simd_f64s(&mut self.basis.values).0;
-        let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
-        let (tiny, negligible) = (simd.splat_f64s(f64::MIN_POSITIVE), simd.splat_f64s(NEGLIGIBLE));
-        let mut excess = simd.splat_f64s(f64::NEG_INFINITY);
-        let mut sum = zero;
-        for p in 0..n {
-            for q in p + 1..n {
-                for register in 0..registers {
-                    let at = |i: usize, j: usize| i * width + j * registers + register;
-                    let (pp, qq, pq) = (a[at(p, p)], a[at(q, q)], a[at(p, q)]);
-                    sum = simd.add_f64s(sum, pq);
-                    let size = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
-                    let over = simd.sub_f64s(simd.abs_f64s(pq), simd.mul_f64s(negligible, size));
-                    excess = simd.max_f64s(excess, over);
-                    // tan of the smaller of the two angles that make the entry vanish.
-                    let gap = simd.sub_f64s(qq, pp);
-                    let twice = simd.add_f64s(pq, pq);
-                    let root = simd.sqrt_f64s(simd.mul_add_e_f64s(gap, gap, simd.mul_f64s(twice, twice)));
-                    let negative = simd.less_than_f64s(gap, zero);
-                    let below = simd.add_f64s(simd.add_f64s(simd.abs_f64s(gap), root), tiny);
-                    let above = simd.select_f64s(negative, simd.neg_f64s(twice), twice);
-                    let tan = simd.div_f64s(above, below);
-                    let cos = simd.div_f64s(one, simd.sqrt_f64s(simd.mul_add_e_f64s(tan, tan, one)));
-                    let sin = simd.mul_f64s(tan, cos);
-                    let moved = simd.mul_f64s(tan, pq);
-                    a[at(p, p)] = simd.sub_f64s(pp, moved);
-                    a[at(q, q)] = simd.add_f64s(qq, moved);
-                    a[at(p, q)] = zero;
-                    let rotate = |x: S::f64s, y: S::f64s| {
-                        let left = simd.negate_mul_add_e_f64s(sin, y, simd.mul_f64s(cos, x));
-                        (left, simd.mul_add_e_f64s(sin, x, simd.mul_f64s(cos, y)))
-                    };
-                    let mut turn = |i: usize, j: usize| (a[i], a[j]) = rotate(a[i], a[j]);
-                    (0..p).for_each(|k| turn(at(k, p), at(k, q)));
-                    (p + 1..q).for_each(|k| turn(at(p, k), at(k, q)));
-                    (q + 1..n).for_each(|k| turn(at(p, k), at(q, k)));
-                    let (head, tail) = basis.split_at_mut(q * basis_row);
-                    let rows = head[p * basis_row..].iter_mut().zip(tail).skip(register).step_by(registers);
-                    for (x, y) in rows.take(n) {
-                        (*x, *y) = rotate(*x, *y);
-                    }
-                }
+        let mut excess = f64::NEG_INFINITY;
+        for (a, basis) in a.chunks_exact_mut((n * n).max(1)).zip(basis.chunks_exact_mut((n * n).max(1))) {
+            let plane = sweep(simd, a, basis, n);
+            if plane.is_nan() {
+                return plane;
+            }
+            excess = excess.max(plane);
+        }
+        excess
+    }
+}
+
+#[inline(always)]
+fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) -> f64 {
+    let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
+    let (tiny, negligible) = (simd.splat_f64s(f64::MIN_POSITIVE), simd.splat_f64s(NEGLIGIBLE));
+    let mut excess = simd.splat_f64s(f64::NEG_INFINITY);
+    let mut sum = zero;
+    for p in 0..n {
+        for q in p + 1..n {
+            let (pp, qq, pq) = (a[p * n + p], a[q * n + q], a[p * n + q]);
+            sum = simd.add_f64s(sum, pq);
+            let size = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
+            let over = simd.sub_f64s(simd.abs_f64s(pq), simd.mul_f64s(negligible, size));
+            excess = simd.max_f64s(excess, over);
+            // tan of the smaller of the two angles that make the entry vanish.
+            let gap = simd.sub_f64s(qq, pp);
+            let twice = simd.add_f64s(pq, pq);
+            let root = simd.sqrt_f64s(simd.mul_add_e_f64s(gap, gap, simd.mul_f64s(twice, twice)));
+            let negative = simd.less_than_f64s(gap, zero);
+            let below = simd.add_f64s(simd.add_f64s(simd.abs_f64s(gap), root), tiny);
+            let above = simd.select_f64s(negative, simd.neg_f64s(twice), twice);
+            let tan = simd.div_f64s(above, below);
+            let cos = simd.div_f64s(one, simd.sqrt_f64s(simd.mul_add_e_f64s(tan, tan, one)));
+            let sin = simd.mul_f64s(tan, cos);
+            let moved = simd.mul_f64s(tan, pq);
+            a[p * n + p] = simd.sub_f64s(pp, moved);
+            a[q * n + q] = simd.add_f64s(qq, moved);
+            a[p * n + q] = zero;
+            let rotate = |x: &mut S::f64s, y: &mut S::f64s| {
+                let left = simd.negate_mul_add_e_f64s(sin, *y, simd.mul_f64s(cos, *x));
+                (*x, *y) = (left, simd.mul_add_e_f64s(sin, *x, simd.mul_f64s(cos, *y)));
+            };
+            // Above row p, between the rows, and right of column q.
+            for row in a.chunks_exact_mut(n).take(p) {
+                let (x, y) = row.split_at_mut(q);
+                rotate(&mut x[p], &mut y[0]);
+            }
+            let (upper, lower) = a.split_at_mut(q * n);
+            let (top, between) = upper[p * n..].split_at_mut(n);
+            for (x, row) in top[p + 1..q].iter_mut().zip(between.chunks_exact_mut(n)) {
+                rotate(x, &mut row[q]);
+            }
+            for (x, y) in top[q + 1..].iter_mut().zip(&mut lower[q + 1..n]) {
+                rotate(x, y);
+            }
+            let (head, tail) = basis.split_at_mut(q * n);
+            for (x, y) in head[p * n..][..n].iter_mut().zip(&mut tail[..n]) {
+                rotate(x, y);
             }
         }
-        // Maxima may swallow what is not a number; sums do not.
-        if simd.reduce_sum_f64s(sum).is_finite() { simd.reduce_max_f64s(excess) } else { f64::NAN }
     }
+    // Maxima may swallow what is not a number; sums do not.
+    if simd.reduce_sum_f64s(sum).is_finite() { simd.reduce_max_f64s(excess) } else { f64::NAN }
 }
 
 #[cfg(test)]
@@ -391,35 +420,39 @@ mod tests {
     use super::*;
 
     /// Values that look random, the same ones every time.
-    fn filled(shape: (usize, usize), groups: usize) -> Lanes {
-        let mut lanes = Lanes::zeros(shape, groups);
-        let width = lanes.width();
-        for (k, v) in lanes.values_mut().iter_mut().enumerate() {
-            *v = if k % width < groups { ((k * k * 31 + k * 17) % 101) as f64 / 50.0 - 1.0 } else { 0.0 };
+    fn filled((rows, cols): (usize, usize), groups: usize) -> Lanes {
+        let mut lanes = Lanes::zeros((rows, cols), groups);
+        for g in 0..groups {
+            for i in 0..rows {
+                for j in 0..cols {
+                    let k = (g * rows + i) * cols + j;
+                    lanes.set(g, (i, j), ((k * k * 31 + k * 17) % 101) as f64 / 50.0 - 1.0);
+                }
+            }
         }
         lanes
     }
 
     #[test]
     fn products_of_every_shape() {
-        for (n, k, m, groups) in [(1, 1, 1, 1), (4, 5, 3, 6), (5, 7, 8, 9), (7, 3, 2, 8), (9, 30, 20, 17)] {
+        for (n, k, m, groups) in [(1, 1, 1, 1), (4, 5, 3, 6), (5, 7, 8, 9), (7, 3, 2, 8), (9, 70, 20, 17)] {
             let (a, b) = (filled((n, k), groups), filled((k, m), groups));
-            let product = Lanes::product(a.view(), b.view());
-            let turned = Lanes::product(b.view().t(), a.view().t());
-            let gram = Lanes::gram(b.view());
+            let (left, right) = (filled((k, n), groups), filled((m, k), groups));
+            let plain = Lanes::product(&a, &b);
+            let transposed = Lanes::product_transposed(&a, &right);
+            let inner = Lanes::inner_product(&left, &b);
+            let gram = Lanes::half_gram(&b);
+            let sum = |f: &dyn Fn(usize) -> f64| (0..k).map(f).sum::<f64>();
             for g in 0..groups {
-                for i in 0..n {
-                    for j in 0..m {
-                        let expected: f64 = (0..k).map(|l| a.at(i, l)[g] * b.at(l, j)[g]).sum();
-                        assert!((product.at(i, j)[g] - expected).abs() < 1e-13);
-                        assert!((turned.at(j, i)[g] - expected).abs() < 1e-13);
-                    }
+                for (i, j) in (0..n).flat_map(|i| (0..m).map(move |j| (i, j))) {
+                    let near = |out: &Lanes, expected: f64| assert!((out.get(g, (i, j)) - expected).abs() < 1e-12);
+                    near(&plain, sum(&|l| a.get(g, (i, l)) * b.get(g, (l, j))));
+                    near(&transposed, sum(&|l| a.get(g, (i, l)) * right.get(g, (j, l))));
+                    near(&inner, sum(&|l| left.get(g, (l, i)) * b.get(g, (l, j))));
                 }
-                for i in 0..m {
-                    for j in 0..m {
-                        let expected: f64 = (0..k).map(|l| b.at(l, i)[g] * b.at(l, j)[g]).sum();
-                        assert!((gram.at(i, j)[g] - expected).abs() < 1e-13);
-                    }
+                for (i, j) in (0..m).flat_map(|i| (i..m).map(move |j| (i, j))) {
+                    let expected = sum(&|l| b.get(g, (l, i)) * b.get(g, (l, j)));
+                    assert!((gram.get(g, (i, j)) - expected).abs() < 1e-12);
                 }
             }
         }
@@ -430,27 +463,21 @@ mod tests {
         for (rows, n, groups) in [(3, 1, 2), (9, 5, 6), (4, 7, 10)] {
             let mut x = filled((rows, n), groups);
             // A zero matrix and a repeated eigenvalue among them.
-            (0..rows).for_each(|i| (0..n).for_each(|j| x.at_mut(i, j)[0] = 0.0));
-            (0..rows).for_each(|i| (0..n).for_each(|j| x.at_mut(i, j)[1] = if i == j { 2.0 } else { 0.0 }));
-            let a = Lanes::gram(x.view());
-            let (mut diagonal, mut basis) = (a.clone(), a.identity(n));
-            diagonal.diagonalise(&mut basis).unwrap();
-            let values = diagonal.diagonal();
-            // A = sum_k value_k b_k b_k', and the b_k are orthonormal.
-            let rebuilt = Lanes::product(basis.view().t(), basis.view().t().t());
-            let mut scaled = basis.clone();
-            for i in 0..n {
-                for j in 0..n {
-                    scaled.at_mut(i, j).iter_mut().zip(values.at(0, i)).for_each(|(b, v)| *b *= v);
-                }
+            for (i, j) in (0..rows).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                x.set(0, (i, j), 0.0);
+                x.set(1, (i, j), if i == j { 2.0 } else { 0.0 });
             }
-            let product = Lanes::product(basis.view().t(), scaled.view());
+            let a = Lanes::inner_product(&x, &x);
+            let mut basis = a.identity(n);
+            let values = Lanes::eigenvalues(&x, &mut basis).unwrap();
             for g in 0..groups {
-                for i in 0..n {
-                    for j in 0..n {
-                        assert!((product.at(i, j)[g] - a.at(i, j)[g]).abs() < 1e-12, "group {g}, {n}");
-                        assert!((rebuilt.at(i, j)[g] - f64::from(u8::from(i == j))).abs() < 1e-13);
-                    }
+                for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
+                    // A = sum_k value_k b_k b_k', and the b_k are orthonormal.
+                    let pair = |k: usize| basis.get(g, (k, i)) * basis.get(g, (k, j));
+                    let rebuilt: f64 = (0..n).map(|k| values.get(g, (0, k)) * pair(k)).sum();
+                    assert!((rebuilt - a.get(g, (i, j))).abs() < 1e-12, "group {g}, {n}");
+                    let unit: f64 = (0..n).map(pair).sum();
+                    assert!((unit - f64::from(u8::from(i == j))).abs() < 1e-13);
                 }
             }
         }
@@ -458,9 +485,32 @@ mod tests {
 
     #[test]
     fn what_is_not_finite_is_refused() {
-        let mut a = filled((3, 3), 2);
-        a.at_mut(0, 2)[1] = f64::NAN;
-        let mut basis = a.identity(3);
-        assert_eq!(a.diagonalise(&mut basis), Err(NotFinite));
+        let mut x = filled((3, 3), 2);
+        x.set(1, (0, 2), f64::NAN);
+        let mut basis = x.identity(3);
+        assert!(Lanes::eigenvalues(&x, &mut basis).is_err());
+    }
+}
+#[cfg(test)]
+mod zz {
+    use super::*;
+    #[test]
+    fn speed() {
+        let n = 20; let big = 30;
+        let mut v = Lanes::zeros((big, n), 6); let mut k = 1u64;
+        for g in 0..6 { for i in 0..big { for j in 0..n { k = k.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); v.set(g, (i,j), (k >> 33) as f64 / 4e9 - 0.25); } } }
+        let mut basis = v.identity(n);
+        Lanes::eigenvalues(&v, &mut basis).unwrap();
+        let t = |name: &str, f: &mut dyn FnMut()| { for _ in 0..200 { f(); } let s = std::time::Instant::now(); for _ in 0..2000 { f(); } println!("{name} {:.2} us", s.elapsed().as_secs_f64() / 2000.0 * 1e6); };
+        println!("lanes {}", lanes());
+        t("plain", &mut || { std::hint::black_box(Lanes::product(&v, &basis)); });
+        t("right", &mut || { std::hint::black_box(Lanes::product_transposed(&v, &basis)); });
+        t("left", &mut || { std::hint::black_box(Lanes::inner_product(&v, &v)); });
+        t("gram", &mut || { std::hint::black_box(Lanes::half_gram(&v)); });
+        let mut g = Lanes::half_gram(&v);
+        t("sweep", &mut || { std::hint::black_box(Arch::new().dispatch(Sweep { a: &mut g, basis: &mut basis })); });
+        t("clone", &mut || { std::hint::black_box(v.clone()); });
+        t("zeros", &mut || { std::hint::black_box(v.like((30, 20))); });
+        t("times_columns", &mut || { std::hint::black_box(basis.times_columns(&g.diagonal())); });
     }
 }

@@ -1,5 +1,6 @@
 //! Groups of related tasks by bilevel optimisation: weights for given groups below, groups by validation error above.
 
+mod aligned;
 mod alternate;
 mod exact;
 mod hypergradient;
@@ -9,6 +10,7 @@ mod reference;
 mod spectral;
 mod splits;
 mod symmetric;
+mod theta;
 
 use std::collections::BTreeMap;
 
@@ -20,17 +22,18 @@ use serde::Deserialize;
 
 pub use self::alternate::Alternate;
 use self::hypergradient::{Evaluation, State};
-use self::lower::Theta;
+use self::lanes::Lanes;
 use self::reference::Formula;
 use self::splits::{Source, Split, Strengths};
+use self::theta::Theta;
 use super::membership::project;
-use super::{n_groups_param, with_groups};
+use super::{n_groups_param, strongest_of, with_groups};
 use crate::datafit::LossScale;
 use crate::linear::EITHER;
 use crate::linear::elastic_net::positive_strength;
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Model, Problem};
 use crate::params::{ParamSet, ParamSpec};
-use crate::solver::{SolverError, StopRule, Stopping};
+use crate::solver::{Convergence, ResidualKind, SolverError, StopRule, Stopping};
 
 /// Steps on the dual between two of the groups where it starts from zero each time, as published.
 const UNROLLED: usize = 500;
@@ -177,7 +180,13 @@ impl Method for BiGmtl {
             ParamSpec::count("inner", 0, 0, "steps on the dual for each of them; 0: 500, with warm restarts 1"),
             ParamSpec::count("pool", 1, 5, "random splits of variant=mccv-wr"),
             eps_param(),
-            ParamSpec::number("step", 0.0, false, 0.0, "size of the steps on the shares; 0: one over an estimated Lipschitz constant"),
+            ParamSpec::number(
+                "step",
+                0.0,
+                false,
+                0.0,
+                "size of the steps on the shares; 0: one over an estimated Lipschitz constant",
+            ),
             ParamSpec::choice(
                 "start",
                 &["perturbed", "dirichlet"],
@@ -250,7 +259,8 @@ struct Search<'a> {
     shares: Array2<f64>,
     momentum: Array2<f64>,
     step: f64,
-    last_weights: Option<Array2<f64>>,
+    /// Weights on the way and, where they are asked for, the dual variables that go with them.
+    last: Option<(Array2<f64>, Option<Lanes>)>,
     traces: Traces,
 }
 
@@ -278,14 +288,20 @@ impl<'a> Search<'a> {
         let momentum = Array2::zeros(shape);
         let traces = Traces::default();
         let mut search =
-            Self { problem, params, source, context, splits, shares, momentum, step: params.step, last_weights: None, traces };
+            Self { problem, params, source, context, splits, shares, momentum, step: params.step, last: None, traces };
         if search.step == 0.0 {
             search.step = 1.0 / search.lipschitz(&seed)?;
         }
         Ok(search)
     }
 
-    fn evaluate(&self, split: &Split, shares: &Array2<f64>, start: Option<&State>, inner: usize) -> Result<Evaluation, SolverError> {
+    fn evaluate(
+        &self,
+        split: &Split,
+        shares: &Array2<f64>,
+        start: Option<&State>,
+        inner: usize,
+    ) -> Result<Evaluation, SolverError> {
         let theta = Theta::new(shares, self.problem.train.n_features());
         let cold;
         let start = match start {
@@ -341,6 +357,8 @@ impl<'a> Search<'a> {
         let Evaluation { gradient, state, weights } = self.evaluate(split, &self.shares, state.as_ref(), inner)?;
         self.traces.upper.push(split.upper.value(&weights));
         self.traces.mirror.push(state.spectral.norm());
+        let dual = (params.weights == Weights::LastIterate).then(|| state.u.clone());
+        self.last = Some((weights, dual));
         if warm {
             // The mean of the gradients from the second one on, as published.
             let kept = if k == 0 { 0.0 } else { (k - 1) as f64 / k as f64 };
@@ -349,7 +367,6 @@ impl<'a> Search<'a> {
         } else {
             self.momentum = gradient;
         }
-        self.last_weights = Some(weights);
         let before = self.shares.clone();
         self.shares.scaled_add(-self.step, &self.momentum);
         project_columns(&mut self.shares);
@@ -373,16 +390,23 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self, strengths: &Strengths) -> Result<Fitted, FitError> {
-        let Self { problem, params, context, shares, step, last_weights, traces, .. } = self;
+        let Self { problem, params, context, shares, step, last, traces, .. } = self;
         let lower = strengths.lower(&problem.train)?;
-        let mut fitted = solved(&lower, &shares, (params.gap, params.max_iter), context)?;
-        if let Some(last) = last_weights {
-            let last = last.reversed_axes().as_standard_layout().into_owned();
-            if params.weights == Weights::LastIterate {
-                fitted.model = Model::linear(last.clone());
+        let mut fitted = match last {
+            Some((weights, Some(dual))) => {
+                let theta = Theta::new(&shares, problem.train.n_features());
+                let (value, residual) = exact::certify(&lower, &theta, &weights, &dual)?;
+                let rule = ResidualKind::RelativeDualityGap;
+                let convergence = Convergence { rule, residual, iterations: 0, converged: residual <= params.gap };
+                grouped(exact::Exact { weights, value, convergence }, &shares)
             }
-            fitted.components.push(("last-iterate".into(), last));
-        }
+            last => {
+                let mut fitted = solved(&lower, &shares, (params.gap, params.max_iter), context)?;
+                let last = last.map(|(weights, _)| ("last-iterate".to_owned(), by_features(weights)));
+                fitted.components.extend(last);
+                fitted
+            }
+        };
         fitted.convergence.iterations = traces.change.len();
         fitted.trace = traces.upper;
         let named = [("share-change", traces.change), ("mirror-norm", traces.mirror), ("step", vec![step])];
@@ -399,10 +423,19 @@ fn solved(
     context: &Context,
 ) -> Result<Fitted, FitError> {
     let stopping = Stopping { rule: StopRule::Certificate, tolerance, max_iterations };
-    let exact::Exact { weights, value, convergence } = exact::solve(lower, shares, stopping, context)?;
-    let model = Model::linear(weights.reversed_axes().as_standard_layout().into_owned());
-    let fitted = Fitted { shares: Some(shares.clone()), ..Fitted::new(model, value, convergence) };
-    Ok(with_groups(fitted, super::strongest_of(shares)))
+    Ok(grouped(exact::solve(lower, shares, stopping, context)?, shares))
+}
+
+/// A fit with shares and the groups they round to.
+fn grouped(exact: exact::Exact, shares: &Array2<f64>) -> Fitted {
+    let exact::Exact { weights, value, convergence } = exact;
+    let fitted = Fitted::new(Model::linear(by_features(weights)), value, convergence);
+    with_groups(Fitted { shares: Some(shares.clone()), ..fitted }, strongest_of(shares))
+}
+
+/// Weights with a row a feature, from those with a row a task.
+fn by_features(weights: Array2<f64>) -> Array2<f64> {
+    weights.reversed_axes().as_standard_layout().into_owned()
 }
 
 fn norm(a: &Array2<f64>) -> f64 {

@@ -4,8 +4,9 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::hypergradient::{Evaluation, State, step_size};
-use super::lower::{Lower, Quadratics, Theta};
+use super::lower::{Lower, Quadratics};
 use super::spectral::Spectral;
+use super::theta::Theta;
 use crate::linalg::{Eigen, NotFinite, Svd};
 use crate::method::Context;
 use crate::solver::SolverError;
@@ -198,7 +199,9 @@ mod tests {
     use ndarray::array;
 
     fn matrix(rows: usize, cols: usize, seed: usize) -> Array2<f64> {
-        Array2::from_shape_fn((rows, cols), |(i, j)| (((i * 37 + j * 101 + seed * 53) * 7919) % 199) as f64 / 100.0 - 1.0)
+        Array2::from_shape_fn((rows, cols), |(i, j)| {
+            (((i * 37 + j * 101 + seed * 53) * 7919) % 199) as f64 / 100.0 - 1.0
+        })
     }
 
     fn norm(a: &Array2<f64>) -> f64 {

@@ -1,7 +1,7 @@
 //! Functions of the singular values of `V_1, .., V_L`, all at once, through the eigenvectors of the Gram matrices on the
 //! short side.
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, lanes};
 use crate::linalg::NotFinite;
 
 /// Steps after which a basis that was carried on is found anew: rounding errors of rotations add up.
@@ -27,17 +27,19 @@ impl Spectral {
     /// If an entry is not finite.
     pub(super) fn of(v: &Lanes, before: Option<&Self>) -> Result<Self, NotFinite> {
         let short = v.shape().1;
-        let (mut gram, mut basis, age) = match before.filter(|before| before.age < CARRIED) {
-            Some(Self { basis, age, .. }) => {
-                let turned = Lanes::product(v.view(), basis.view().t());
-                (Lanes::gram(turned.view()), basis.clone(), age + 1)
+        let (mut basis, mut values, age);
+        match before.filter(|before| before.age < CARRIED) {
+            Some(before) => {
+                (basis, age) = (before.basis.clone(), before.age + 1);
+                values = Lanes::eigenvalues(&Lanes::product_transposed(v, &basis), &mut basis)?;
             }
-            None => (Lanes::gram(v.view()), v.identity(short), 0),
-        };
-        gram.diagonalise(&mut basis)?;
-        let mut values = gram.diagonal();
+            None => {
+                (basis, age) = (v.identity(short), 0);
+                values = Lanes::eigenvalues(v, &mut basis)?;
+            }
+        }
         values.values_mut().iter_mut().for_each(|x| *x = x.max(0.0));
-        let rotated = Lanes::product(v.view(), basis.view().t());
+        let rotated = Lanes::product_transposed(v, &basis);
         Ok(Self { basis, values, rotated, age })
     }
 
@@ -55,16 +57,12 @@ impl Spectral {
 
     /// `V_l q(V_l'V_l)`: singular values `s` become `s q(s^2)`.
     pub(super) fn apply(&self, q: impl Fn(f64) -> f64) -> Lanes {
-        Lanes::product(self.rotated.times_columns(&self.mapped(q)).view(), self.basis.view())
+        Lanes::product(&self.rotated.times_columns(&self.mapped(q)), &self.basis)
     }
 
-    /// Sum of the singular values of each group.
-    pub(super) fn nuclear_norms(&self) -> Vec<f64> {
-        let mut sums = vec![0.0; self.values.width()];
-        for i in 0..self.values.shape().1 {
-            sums.iter_mut().zip(self.values.at(0, i)).for_each(|(sum, x)| *sum += x.sqrt());
-        }
-        sums
+    /// Sum of the singular values of all groups.
+    pub(super) fn nuclear_norm(&self) -> f64 {
+        self.values.values().iter().map(|x| x.sqrt()).sum()
     }
 
     /// `psi(V) = grad phi*(V) = lambda V (I + V'V)^{-1/2}`, inside the spectral balls of radius lambda.
@@ -76,28 +74,36 @@ impl Spectral {
     /// x)^{-1/2}` have a form without differences, so repeated eigenvalues need no care.
     pub(super) fn mirror_derivative(&self, lambda: f64, e: &Lanes) -> Lanes {
         let inverse = self.mapped(|x| 1.0 / (1.0 + x).sqrt());
-        let turned = Lanes::product(e.view(), self.basis.view().t());
-        let mut mixed = Lanes::product(turned.view().t(), self.rotated.view());
-        let short = self.values.shape().1;
-        for i in 0..short {
-            for j in 0..=i {
-                for g in 0..inverse.width() {
-                    let (a, b) = (inverse.at(0, i)[g], inverse.at(0, j)[g]);
-                    // -1 / (c d (c + d)) for c = 1 / a and d = 1 / b.
-                    let divided = -a * a * b * b / (a + b);
-                    let both = divided * (mixed.at(i, j)[g] + mixed.at(j, i)[g]);
-                    mixed.at_mut(i, j)[g] = both;
-                    mixed.at_mut(j, i)[g] = both;
+        let turned = Lanes::product_transposed(e, &self.basis);
+        let mut mixed = Lanes::inner_product(&turned, &self.rotated);
+        for (mixed, inverse) in mixed.planes_mut().zip(inverse.planes()) {
+            divided_differences(mixed, inverse);
+        }
+        let mut sum = Lanes::product(&self.rotated, &mixed);
+        for ((sum, turned), inverse) in sum.planes_mut().zip(turned.planes()).zip(inverse.planes()) {
+            for (sum, turned) in sum.chunks_exact_mut(inverse.len()).zip(turned.chunks_exact(inverse.len())) {
+                for ((s, t), factor) in sum.iter_mut().zip(turned).zip(inverse) {
+                    *s = lambda * (*s + t * factor);
                 }
             }
         }
-        let mut sum = Lanes::product(self.rotated.view(), mixed.view());
-        let row = inverse.values().len();
-        for (sum, turned) in sum.values_mut().chunks_exact_mut(row).zip(turned.values().chunks_exact(row)) {
-            for ((s, t), factor) in sum.iter_mut().zip(turned).zip(inverse.values()) {
-                *s = lambda * (*s + t * factor);
+        Lanes::product(&sum, &self.basis)
+    }
+}
+
+/// `(M + M')` times `-1 / (c d (c + d))` for the roots `c = 1 / a` and `d = 1 / b` of row and column.
+fn divided_differences(mixed: &mut [f64], inverse: &[f64]) {
+    let lanes = lanes();
+    let n = inverse.len() / lanes;
+    for i in 0..n {
+        for j in 0..=i {
+            let (lower, upper) = ((i * n + j) * lanes, (j * n + i) * lanes);
+            for g in 0..lanes {
+                let (a, b) = (inverse[i * lanes + g], inverse[j * lanes + g]);
+                let both = -a * a * b * b / (a + b) * (mixed[lower + g] + mixed[upper + g]);
+                mixed[lower + g] = both;
+                mixed[upper + g] = both;
             }
         }
-        Lanes::product(sum.view(), self.basis.view())
     }
 }

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 
+use super::aligned::Aligned;
 use crate::linalg::Cholesky;
 use crate::solver::SolverError;
 
@@ -13,7 +14,7 @@ const ROWS: usize = 4;
 #[derive(Debug, Clone)]
 pub(super) struct Symmetric {
     n: usize,
-    values: Vec<f64>,
+    values: Aligned,
 }
 
 impl Symmetric {
@@ -27,7 +28,9 @@ impl Symmetric {
                 values.extend((0..end).map(|j| if j <= i { a[[i, j]] } else { 0.0 }));
             }
         }
-        Self { n, values }
+        let mut aligned = Aligned::unset(values.len());
+        aligned.copy_from_slice(&values);
+        Self { n, values: aligned }
     }
 
     /// `(A + shift I)^{-1}`.
@@ -36,7 +39,7 @@ impl Symmetric {
     /// If there is none.
     pub(super) fn shifted_inverse(&self, shift: f64) -> Result<Self, SolverError> {
         let mut full = Array2::zeros((self.n, self.n));
-        let mut rest = self.values.as_slice();
+        let mut rest = &*self.values;
         for i in 0..self.n {
             let (row, after) = rest.split_at((i / ROWS * ROWS + ROWS).min(self.n));
             rest = after;
@@ -69,7 +72,7 @@ impl WithSimd for Times<'_> {
         let Self { a: Symmetric { n, values }, v, out } = self;
         let n = *n;
         out.fill(0.0);
-        let mut rest = values.as_slice();
+        let mut rest = &**values;
         for start in (0..n).step_by(ROWS) {
             let end = (start + ROWS).min(n);
             let (block, after) = rest.split_at((end - start) * end);

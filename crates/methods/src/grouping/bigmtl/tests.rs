@@ -75,8 +75,7 @@ fn the_hypergradient_is_the_derivative_and_all_its_forms_agree() {
         let start = if is_warm { warm(&theta) } else { State::cold(&theta).unwrap() };
         let mirror = hypergradient((&lower, &upper), &theta, &start, steps, false, &context()).unwrap();
         for formula in [Formula::Svd, Formula::Gram] {
-            let other =
-                reference::hypergradient(formula, (&lower, &upper), &theta, &start, steps, &context()).unwrap();
+            let other = reference::hypergradient(formula, (&lower, &upper), &theta, &start, steps, &context()).unwrap();
             close(&mirror.gradient, &other.gradient, 1e-10);
             close(&mirror.weights, &other.weights, 1e-10);
             assert_eq!(other.state.v.shape(), mirror.state.v.shape());
@@ -113,7 +112,8 @@ fn passages_that_are_computed_again_change_no_bit() {
     let (state, w) = forward(&lower, &theta, start, steps).unwrap();
     assert_eq!(whole.weights, w);
     assert_eq!(whole.state.v.values(), state.v.values());
-    let short = hypergradient((&lower, &upper), &theta, &State::cold(&theta).unwrap(), steps, true, &context()).unwrap();
+    let short =
+        hypergradient((&lower, &upper), &theta, &State::cold(&theta).unwrap(), steps, true, &context()).unwrap();
     assert_ne!(short.gradient, whole.gradient, "the shortcut is another number");
 }
 
@@ -136,8 +136,7 @@ fn permuted_tasks_and_groups_permute_the_gradient() {
     let shares = dirichlet((3, m), &Seed::of(&"shares"));
     let gradient = |tasks: &[usize], groups: &[usize]| {
         let problem = Problem::new(train.subset(tasks), Some(valid.subset(tasks)));
-        let Split { lower, upper } =
-            Source::new(&problem, strengths(0.5, 0.1), Seed::of(&0)).fixed().unwrap();
+        let Split { lower, upper } = Source::new(&problem, strengths(0.5, 0.1), Seed::of(&0)).fixed().unwrap();
         let theta = Theta::new(&shares.select(Axis(1), tasks).select(Axis(0), groups), p);
         let start = State::cold(&theta).unwrap();
         hypergradient((&lower, &upper), &theta, &start, 20, false, &context()).unwrap().gradient
@@ -211,11 +210,11 @@ fn no_grouping_costs_least() {
         let w = normal((6, 5), &format!("w {seed}"));
         let shares = dirichlet((4, 6), &Seed::of(&seed));
         let theta = Theta::new(&shares, 5);
-        let sum: f64 = Spectral::of(&theta.scaled(1.0, &w), None).unwrap().nuclear_norms().iter().sum();
+        let sum: f64 = Spectral::of(&theta.scaled(1.0, &w), None).unwrap().nuclear_norm();
         let whole: f64 = crate::linalg::singular_values(&w).unwrap().sum();
         assert!(sum >= whole * (1.0 - 1e-9), "{sum} {whole}");
         let equal = Theta::new(&Array2::from_elem((4, 6), 0.25), 5);
-        let same: f64 = Spectral::of(&equal.scaled(1.0, &w), None).unwrap().nuclear_norms().iter().sum();
+        let same: f64 = Spectral::of(&equal.scaled(1.0, &w), None).unwrap().nuclear_norm();
         assert!((same - whole).abs() < 1e-7 * whole);
     }
 }
