@@ -90,7 +90,7 @@ pub(super) struct Evaluation {
 pub(super) fn hypergradient(
     (lower, upper): (&Lower, &Quadratics),
     theta: &Theta,
-    start: &State,
+    start: State,
     steps: usize,
     frozen: bool,
     context: &Context,
@@ -99,22 +99,22 @@ pub(super) fn hypergradient(
     let (long, short) = start.v.shape();
     let size = start.v.values().len() / (long * short) * short * (3 * long + short);
     // All at once, or passages as long as there are of them.
-    let passage = if frozen || steps * size <= KEPT { steps } else { steps.isqrt() + 1 };
-    let mut marks = vec![start.clone()];
-    let mut kept = Vec::new();
-    let mut state = start.clone();
+    let whole = frozen || steps * size <= KEPT;
+    let passage = if whole { steps } else { steps.isqrt() + 1 };
+    let (mut marks, mut kept) = (Vec::new(), Vec::new());
+    let mut state = start;
     for q in 0..steps {
         if q % 64 == 0 {
             context.check()?;
         }
         let w = lower.weights(theta, &state.u);
         let next = state.step(lower, theta, gamma, &w)?;
-        if passage == steps && !frozen {
-            kept.push((state, w));
-        } else if (q + 1) % passage == 0 && q + 1 < steps {
-            marks.push(next.clone());
+        let before = std::mem::replace(&mut state, next);
+        if !whole && q % passage == 0 {
+            marks.push(before);
+        } else if whole && !frozen {
+            kept.push((before, w));
         }
-        state = next;
     }
     let weights = lower.weights(theta, &state.u);
 
@@ -122,14 +122,13 @@ pub(super) fn hypergradient(
     let mut products = theta.inner(&state.u, &z);
     products.values_mut().iter_mut().for_each(|v| *v = -*v);
     let mut s = state.spectral.mirror_derivative(lambda, &theta.scaled(-1.0, &z));
-    for (number, mark) in marks.iter().enumerate().rev() {
-        if kept.is_empty() && !frozen {
-            let mut state = mark.clone();
+    for number in (0..steps.div_ceil(passage)).rev() {
+        if let Some(mark) = marks.pop() {
+            let mut state = mark;
             for _ in number * passage..((number + 1) * passage).min(steps) {
                 let w = lower.weights(theta, &state.u);
                 let next = state.step(lower, theta, gamma, &w)?;
-                kept.push((state, w));
-                state = next;
+                kept.push((std::mem::replace(&mut state, next), w));
             }
         }
         for q in (number * passage..((number + 1) * passage).min(steps)).rev() {

@@ -361,12 +361,43 @@ impl WithSimd for Sweep<'_> {
     }
 }
 
+/// The rotation of columns `p` and `q` that makes entry `pq` vanish.
+#[inline(always)]
+fn rotation<S: Simd>(simd: S, [pp, qq, pq]: [S::f64s; 3]) -> Rotation<S> {
+    let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
+    let gap = simd.sub_f64s(qq, pp);
+    let twice = simd.add_f64s(pq, pq);
+    let root = simd.sqrt_f64s(simd.mul_add_e_f64s(gap, gap, simd.mul_f64s(twice, twice)));
+    let negative = simd.less_than_f64s(gap, zero);
+    let below = simd.add_f64s(simd.add_f64s(simd.abs_f64s(gap), root), simd.splat_f64s(f64::MIN_POSITIVE));
+    // The smaller of the two angles, whose tangent is above / below.
+    let above = simd.select_f64s(negative, simd.neg_f64s(twice), twice);
+    let tan = simd.div_f64s(above, below);
+    let cos = simd.div_f64s(one, simd.sqrt_f64s(simd.mul_add_e_f64s(tan, tan, one)));
+    Rotation { cos, sin: simd.mul_f64s(tan, cos), moved: simd.mul_f64s(tan, pq) }
+}
+
+#[derive(Clone, Copy)]
+struct Rotation<S: Simd> {
+    cos: S::f64s,
+    sin: S::f64s,
+    /// What moves from one diagonal entry to the other.
+    moved: S::f64s,
+}
+
+impl<S: Simd> Rotation<S> {
+    #[inline(always)]
+    fn turn(self, simd: S, x: &mut S::f64s, y: &mut S::f64s) {
+        let left = simd.negate_mul_add_e_f64s(self.sin, *y, simd.mul_f64s(self.cos, *x));
+        (*x, *y) = (left, simd.mul_add_e_f64s(self.sin, *x, simd.mul_f64s(self.cos, *y)));
+    }
+}
+
 #[inline(always)]
 fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) -> f64 {
-    let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
-    let (tiny, negligible) = (simd.splat_f64s(f64::MIN_POSITIVE), simd.splat_f64s(NEGLIGIBLE));
+    let (one, negligible) = (simd.splat_f64s(1.0), simd.splat_f64s(NEGLIGIBLE));
     let mut excess = simd.splat_f64s(f64::NEG_INFINITY);
-    let mut sum = zero;
+    let mut sum = simd.splat_f64s(0.0);
     for p in 0..n {
         for q in p + 1..n {
             let (pp, qq, pq) = (a[p * n + p], a[q * n + q], a[p * n + q]);
@@ -374,40 +405,26 @@ fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) -
             let size = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
             let over = simd.sub_f64s(simd.abs_f64s(pq), simd.mul_f64s(negligible, size));
             excess = simd.max_f64s(excess, over);
-            // tan of the smaller of the two angles that make the entry vanish.
-            let gap = simd.sub_f64s(qq, pp);
-            let twice = simd.add_f64s(pq, pq);
-            let root = simd.sqrt_f64s(simd.mul_add_e_f64s(gap, gap, simd.mul_f64s(twice, twice)));
-            let negative = simd.less_than_f64s(gap, zero);
-            let below = simd.add_f64s(simd.add_f64s(simd.abs_f64s(gap), root), tiny);
-            let above = simd.select_f64s(negative, simd.neg_f64s(twice), twice);
-            let tan = simd.div_f64s(above, below);
-            let cos = simd.div_f64s(one, simd.sqrt_f64s(simd.mul_add_e_f64s(tan, tan, one)));
-            let sin = simd.mul_f64s(tan, cos);
-            let moved = simd.mul_f64s(tan, pq);
-            a[p * n + p] = simd.sub_f64s(pp, moved);
-            a[q * n + q] = simd.add_f64s(qq, moved);
-            a[p * n + q] = zero;
-            let rotate = |x: &mut S::f64s, y: &mut S::f64s| {
-                let left = simd.negate_mul_add_e_f64s(sin, *y, simd.mul_f64s(cos, *x));
-                (*x, *y) = (left, simd.mul_add_e_f64s(sin, *x, simd.mul_f64s(cos, *y)));
-            };
+            let rotation = rotation(simd, [pp, qq, pq]);
+            a[p * n + p] = simd.sub_f64s(pp, rotation.moved);
+            a[q * n + q] = simd.add_f64s(qq, rotation.moved);
+            a[p * n + q] = simd.splat_f64s(0.0);
             // Above row p, between the rows, and right of column q.
             for row in a.chunks_exact_mut(n).take(p) {
                 let (x, y) = row.split_at_mut(q);
-                rotate(&mut x[p], &mut y[0]);
+                rotation.turn(simd, &mut x[p], &mut y[0]);
             }
             let (upper, lower) = a.split_at_mut(q * n);
             let (top, between) = upper[p * n..].split_at_mut(n);
             for (x, row) in top[p + 1..q].iter_mut().zip(between.chunks_exact_mut(n)) {
-                rotate(x, &mut row[q]);
+                rotation.turn(simd, x, &mut row[q]);
             }
             for (x, y) in top[q + 1..].iter_mut().zip(&mut lower[q + 1..n]) {
-                rotate(x, y);
+                rotation.turn(simd, x, y);
             }
             let (head, tail) = basis.split_at_mut(q * n);
             for (x, y) in head[p * n..][..n].iter_mut().zip(&mut tail[..n]) {
-                rotate(x, y);
+                rotation.turn(simd, x, y);
             }
         }
     }
@@ -489,28 +506,5 @@ mod tests {
         x.set(1, (0, 2), f64::NAN);
         let mut basis = x.identity(3);
         assert!(Lanes::eigenvalues(&x, &mut basis).is_err());
-    }
-}
-#[cfg(test)]
-mod zz {
-    use super::*;
-    #[test]
-    fn speed() {
-        let n = 20; let big = 30;
-        let mut v = Lanes::zeros((big, n), 6); let mut k = 1u64;
-        for g in 0..6 { for i in 0..big { for j in 0..n { k = k.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); v.set(g, (i,j), (k >> 33) as f64 / 4e9 - 0.25); } } }
-        let mut basis = v.identity(n);
-        Lanes::eigenvalues(&v, &mut basis).unwrap();
-        let t = |name: &str, f: &mut dyn FnMut()| { for _ in 0..200 { f(); } let s = std::time::Instant::now(); for _ in 0..2000 { f(); } println!("{name} {:.2} us", s.elapsed().as_secs_f64() / 2000.0 * 1e6); };
-        println!("lanes {}", lanes());
-        t("plain", &mut || { std::hint::black_box(Lanes::product(&v, &basis)); });
-        t("right", &mut || { std::hint::black_box(Lanes::product_transposed(&v, &basis)); });
-        t("left", &mut || { std::hint::black_box(Lanes::inner_product(&v, &v)); });
-        t("gram", &mut || { std::hint::black_box(Lanes::half_gram(&v)); });
-        let mut g = Lanes::half_gram(&v);
-        t("sweep", &mut || { std::hint::black_box(Arch::new().dispatch(Sweep { a: &mut g, basis: &mut basis })); });
-        t("clone", &mut || { std::hint::black_box(v.clone()); });
-        t("zeros", &mut || { std::hint::black_box(v.like((30, 20))); });
-        t("times_columns", &mut || { std::hint::black_box(basis.times_columns(&g.diagonal())); });
     }
 }

@@ -299,25 +299,18 @@ impl<'a> Search<'a> {
         &self,
         split: &Split,
         shares: &Array2<f64>,
-        start: Option<&State>,
+        start: Option<State>,
         inner: usize,
     ) -> Result<Evaluation, SolverError> {
         let theta = Theta::new(shares, self.problem.train.n_features());
-        let cold;
-        let start = match start {
-            Some(start) => start,
-            None => {
-                cold = State::cold(&theta)?;
-                &cold
-            }
-        };
+        let start = start.map_or_else(|| State::cold(&theta), Ok)?;
         let levels = (&split.lower, &split.upper);
         match self.params.derivative {
             Derivative::Mirror => {
                 hypergradient::hypergradient(levels, &theta, start, inner, self.params.frozen, self.context)
             }
-            Derivative::Gram => reference::hypergradient(Formula::Gram, levels, &theta, start, inner, self.context),
-            Derivative::Svd => reference::hypergradient(Formula::Svd, levels, &theta, start, inner, self.context),
+            Derivative::Gram => reference::hypergradient(Formula::Gram, levels, &theta, &start, inner, self.context),
+            Derivative::Svd => reference::hypergradient(Formula::Svd, levels, &theta, &start, inner, self.context),
         }
     }
 
@@ -353,8 +346,9 @@ impl<'a> Search<'a> {
             (inner, _) => inner,
         };
         let s = k % self.splits.len();
-        let (split, state) = &self.splits[s];
-        let Evaluation { gradient, state, weights } = self.evaluate(split, &self.shares, state.as_ref(), inner)?;
+        let start = self.splits[s].1.take();
+        let split = &self.splits[s].0;
+        let Evaluation { gradient, state, weights } = self.evaluate(split, &self.shares, start, inner)?;
         self.traces.upper.push(split.upper.value(&weights));
         self.traces.mirror.push(state.spectral.norm());
         let dual = (params.weights == Weights::LastIterate).then(|| state.u.clone());

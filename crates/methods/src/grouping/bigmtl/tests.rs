@@ -73,7 +73,7 @@ fn the_hypergradient_is_the_derivative_and_all_its_forms_agree() {
         let shares = dirichlet((3, m), &Seed::of(&"shares"));
         let theta = Theta::new(&shares, p);
         let start = if is_warm { warm(&theta) } else { State::cold(&theta).unwrap() };
-        let mirror = hypergradient((&lower, &upper), &theta, &start, steps, false, &context()).unwrap();
+        let mirror = hypergradient((&lower, &upper), &theta, start.clone(), steps, false, &context()).unwrap();
         for formula in [Formula::Svd, Formula::Gram] {
             let other = reference::hypergradient(formula, (&lower, &upper), &theta, &start, steps, &context()).unwrap();
             close(&mirror.gradient, &other.gradient, 1e-10);
@@ -108,12 +108,11 @@ fn passages_that_are_computed_again_change_no_bit() {
     let start = State::cold(&theta).unwrap();
     // 8 lanes x 30 x 150 doubles a step: more steps than are kept.
     let steps = 500;
-    let whole = hypergradient((&lower, &upper), &theta, &start, steps, false, &context()).unwrap();
+    let whole = hypergradient((&lower, &upper), &theta, start.clone(), steps, false, &context()).unwrap();
     let (state, w) = forward(&lower, &theta, start, steps).unwrap();
     assert_eq!(whole.weights, w);
     assert_eq!(whole.state.v.values(), state.v.values());
-    let short =
-        hypergradient((&lower, &upper), &theta, &State::cold(&theta).unwrap(), steps, true, &context()).unwrap();
+    let short = hypergradient((&lower, &upper), &theta, State::cold(&theta).unwrap(), steps, true, &context()).unwrap();
     assert_ne!(short.gradient, whole.gradient, "the shortcut is another number");
 }
 
@@ -123,7 +122,7 @@ fn a_warm_restart_with_shares_that_stay_is_the_long_pass() {
     let theta = Theta::new(&dirichlet((3, 7), &Seed::of(&"shares")), 5);
     let mut state = State::cold(&theta).unwrap();
     for _ in 0..30 {
-        state = hypergradient((&lower, &upper), &theta, &state, 1, false, &context()).unwrap().state;
+        state = hypergradient((&lower, &upper), &theta, state, 1, false, &context()).unwrap().state;
     }
     let (long, _) = forward(&lower, &theta, State::cold(&theta).unwrap(), 30).unwrap();
     assert_eq!(state.v.values(), long.v.values());
@@ -139,7 +138,7 @@ fn permuted_tasks_and_groups_permute_the_gradient() {
         let Split { lower, upper } = Source::new(&problem, strengths(0.5, 0.1), Seed::of(&0)).fixed().unwrap();
         let theta = Theta::new(&shares.select(Axis(1), tasks).select(Axis(0), groups), p);
         let start = State::cold(&theta).unwrap();
-        hypergradient((&lower, &upper), &theta, &start, 20, false, &context()).unwrap().gradient
+        hypergradient((&lower, &upper), &theta, start, 20, false, &context()).unwrap().gradient
     };
     let (tasks, groups) = ([3, 0, 4, 1, 2], [2, 0, 1]);
     let plain = gradient(&[0, 1, 2, 3, 4], &[0, 1, 2]);
@@ -153,7 +152,7 @@ fn equal_shares_stay_equal() {
     let shares = Array2::from_elem((3, m), 1.0 / 3.0);
     let theta = Theta::new(&shares, p);
     let start = State::cold(&theta).unwrap();
-    let gradient = hypergradient((&lower, &upper), &theta, &start, 50, false, &context()).unwrap().gradient;
+    let gradient = hypergradient((&lower, &upper), &theta, start, 50, false, &context()).unwrap().gradient;
     assert!(norm(&gradient) > 1e-3);
     for l in 1..3 {
         assert_eq!(gradient.row(l), gradient.row(0), "groups that are alike stay so");
