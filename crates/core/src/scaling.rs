@@ -50,6 +50,24 @@ impl Units {
     }
 }
 
+/// How methods see class labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Labels {
+    /// As classes, to which they fit with the loss they have for these.
+    #[default]
+    Classes,
+    /// As the numbers -1 and +1, to which every method fits with its squared loss. Predictions are judged as those of
+    /// labels.
+    Numbers,
+}
+
+impl Labels {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Preprocessing of one study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,6 +83,9 @@ pub struct Scaling {
     /// In which units results are judged.
     #[serde(skip_serializing_if = "Units::is_default")]
     pub units: Units,
+    /// How methods see class labels.
+    #[serde(skip_serializing_if = "Labels::is_default")]
+    pub labels: Labels,
 }
 
 /// Means and standard deviations of one task.

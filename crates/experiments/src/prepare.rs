@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use mtl_core::{MultiTask, ScaleFit, Scaler, Sizes, Split, Units, split::Part};
+use mtl_core::{Labels, MultiTask, ScaleFit, Scaler, Sizes, Split, Target, Units, split::Part};
 use mtl_data::{Library, LoadError};
 use mtl_methods::{Model, Problem};
 use ndarray::Array1;
@@ -50,7 +50,11 @@ impl Prepared {
             ScaleFit::All => Scaler::fit(&data.select(&split.all()), key.scaling),
         };
         let scaled = parts.each_ref().map(|part| scaler.transform(part));
-        let problem = Problem::new(scaled[0].clone(), Some(scaled[1].clone()));
+        let seen = |part: &MultiTask| match key.scaling.labels {
+            Labels::Classes => part.clone(),
+            Labels::Numbers => MultiTask { target: Target::Regression, ..part.clone() },
+        };
+        let problem = Problem::new(seen(&scaled[0]), Some(seen(&scaled[1])));
         let (judged, back) = match key.scaling.units {
             Units::Scaled => (scaled, None),
             units => (parts, Some((scaler, units))),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Draw, Metric, RowSizes, ScaleFit, Scaling, Sizes, Units};
+use mtl_core::{Draw, Metric, RowSizes, Labels, ScaleFit, Scaling, Sizes, Units};
 use mtl_data::DatasetSpec;
 use mtl_experiments::cell::{Purpose, Sampling, Selection};
 use mtl_experiments::store::{Outcome, Record};
@@ -225,7 +225,7 @@ impl Protocol {
 
     /// The scaling in words.
     pub fn scaling(&self) -> String {
-        let Scaling { x, y, fit, rows, units } = self.scaling;
+        let Scaling { x, y, fit, rows, units, labels } = self.scaling;
         let what = match (x, y) {
             (true, true) => "features and target standardised",
             (true, false) => "features standardised",
@@ -247,6 +247,10 @@ impl Protocol {
             Units::Original => ", judged in original units",
             Units::OriginalWithoutMeans => ", judged in original units without the means",
         };
-        format!("{what}{by}{rows}{units}")
+        let labels = match labels {
+            Labels::Classes => "",
+            Labels::Numbers => ", labels as numbers",
+        };
+        format!("{what}{by}{rows}{units}{labels}")
     }
 }
