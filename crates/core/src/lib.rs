@@ -15,7 +15,7 @@ pub mod task;
 
 pub use metric::Metric;
 pub use moments::Moments;
-pub use scaling::{RowScale, ScaleFit, Scaler, Scaling, Labels, Units};
+pub use scaling::{Labels, RowScale, ScaleFit, Scaler, Scaling, Units};
 pub use seed::Seed;
 pub use sizes::{Counts, Draw, Fractions, RowSizes, Sizes};
 pub use split::{Part, Split};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Draw, Metric, RowSizes, Labels, ScaleFit, Scaling, Sizes, Units};
+use mtl_core::{Draw, Labels, Metric, RowSizes, ScaleFit, Scaling, Sizes, Units};
 use mtl_data::DatasetSpec;
 use mtl_experiments::cell::{Purpose, Sampling, Selection};
 use mtl_experiments::store::{Outcome, Record};

@@ -9,7 +9,7 @@
 use ndarray::Array2;
 
 use super::lanes::Lanes;
-use super::lower::{Lower, Quadratics};
+use super::lower::{Lower, Upper};
 use super::spectral::Spectral;
 use super::theta::Theta;
 use crate::method::Context;
@@ -77,8 +77,8 @@ pub(super) struct Evaluation {
     pub(super) gradient: Array2<f64>,
     /// Where the dual ended: what a warm restart goes on from.
     pub(super) state: State,
-    /// `W^(Q)`, a row a task.
-    pub(super) weights: Array2<f64>,
+    /// The upper-level objective at `W^(Q)`.
+    pub(super) value: f64,
 }
 
 /// The gradient of the upper-level objective at the `steps`-th iterate, from a start that counts as a constant.
@@ -88,7 +88,7 @@ pub(super) struct Evaluation {
 /// # Errors
 /// If an iterate is not finite or the run is interrupted.
 pub(super) fn hypergradient(
-    (lower, upper): (&Lower, &Quadratics),
+    (lower, upper): (&Lower, &Upper),
     theta: &Theta,
     start: State,
     steps: usize,
@@ -116,9 +116,9 @@ pub(super) fn hypergradient(
             kept.push((before, w));
         }
     }
-    let weights = lower.weights(theta, &state.u);
-
-    let z = lower.solve(&upper.gradient(&weights));
+    let rest = lower.rest(theta, &state.u);
+    let (value, z) = upper.at(&rest);
+    let last = if frozen { lower.solve(&rest) } else { rest };
     let mut products = theta.inner(&state.u, &z);
     products.values_mut().iter_mut().for_each(|v| *v = -*v);
     let mut s = state.spectral.mirror_derivative(lambda, &theta.scaled(-1.0, &z));
@@ -135,11 +135,8 @@ pub(super) fn hypergradient(
             if q % 64 == 0 {
                 context.check()?;
             }
-            let (at, w) = if frozen {
-                (&state, &weights)
-            } else {
-                (&kept[q - number * passage].0, &kept[q - number * passage].1)
-            };
+            let (at, w) =
+                if frozen { (&state, &last) } else { (&kept[q - number * passage].0, &kept[q - number * passage].1) };
             let z = lower.solve(&theta.adjoint(&s));
             add(&mut products, gamma, &theta.inner(&s, w));
             add(&mut products, -gamma, &theta.inner(&at.u, &z));
@@ -149,7 +146,7 @@ pub(super) fn hypergradient(
         }
         kept.clear();
     }
-    Ok(Evaluation { gradient: theta.apart(&products), state, weights })
+    Ok(Evaluation { gradient: theta.apart(&products), state, value })
 }
 
 fn add(to: &mut Lanes, factor: f64, what: &Lanes) {

@@ -16,9 +16,12 @@ const CHUNK: usize = 32;
 /// or seven from a basis that knows nothing.
 const SWEEPS: usize = 60;
 
-/// A sweep that met no entry off the diagonal larger than this, relative to one and the diagonal, was the last one: it
-/// left their squares.
-const NEGLIGIBLE: f64 = 1e-8;
+/// Rotations by smaller angles than this are added up instead of made one after the other: what that leaves out is their
+/// squares.
+const SMALL: f64 = 1e-8;
+
+/// Entries below this share of one and the diagonal are rounding errors.
+const ROUNDING: f64 = 1e-16;
 
 /// Doubles in a vector register.
 pub(super) fn lanes() -> usize {
@@ -173,14 +176,20 @@ impl Lanes {
     /// If there is an entry that is not finite.
     pub(super) fn eigenvalues(a: &Self, basis: &mut Self) -> Result<Self, NotFinite> {
         let mut gram = Self::half_gram(a);
+        let mut angles = Self::unset(gram.shape(), gram.planes);
         for _ in 0..SWEEPS {
-            let excess = Arch::new().dispatch(Sweep { a: &mut gram, basis });
-            if excess.is_nan() {
+            let largest = Arch::new().dispatch(Angles { a: &gram, angles: &mut angles });
+            if largest.is_nan() {
                 return Err(NotFinite);
             }
-            if excess <= 0.0 {
+            if largest <= SMALL {
+                if largest > 0.0 {
+                    let turned = Self::product(&angles, basis);
+                    basis.values.iter_mut().zip(turned.values()).for_each(|(b, t)| *b += t);
+                }
                 return Ok(gram.diagonal());
             }
+            Arch::new().dispatch(Sweep { a: &mut gram, basis });
         }
         Err(NotFinite)
     }
@@ -334,30 +343,65 @@ fn block<S: Simd, const FORM: u8, const R: usize, const C: usize>(
     }
 }
 
-/// One sweep of rotations over all pairs of rows, of the upper half. Returns by how much the largest entry off the
-/// diagonal that it met was too large, at most 0 if none was.
+/// The tangents of the rotations that would make entries of the upper half vanish, as the antisymmetric matrix that
+/// adds them to a basis. Returns the largest, not a number if there is none.
+struct Angles<'a> {
+    a: &'a Lanes,
+    angles: &'a mut Lanes,
+}
+
+impl WithSimd for Angles<'_> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let n = self.a.cols;
+        let a = S::as_simd_f64s(&self.a.values).0.chunks_exact((n * n).max(1));
+        let angles = S::as_mut_simd_f64s(&mut self.angles.values).0.chunks_exact_mut((n * n).max(1));
+        let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
+        let (rounding, tiny) = (simd.splat_f64s(ROUNDING), simd.splat_f64s(f64::MIN_POSITIVE));
+        let (mut largest, mut sum) = (zero, zero);
+        for (a, angles) in a.zip(angles) {
+            for p in 0..n {
+                let (pp, row) = (a[p * n + p], &a[p * n..][..n]);
+                sum = simd.add_f64s(sum, pp);
+                angles[p * n + p] = zero;
+                for q in p + 1..n {
+                    let (qq, pq) = (a[q * n + q], row[q]);
+                    sum = simd.add_f64s(sum, pq);
+                    let (gap, size) = (simd.sub_f64s(qq, pp), simd.abs_f64s(pq));
+                    let scale = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
+                    let noise = simd.less_than_or_equal_f64s(size, simd.mul_f64s(rounding, scale));
+                    let tan = simd.div_f64s(size, simd.max_f64s(simd.abs_f64s(gap), tiny));
+                    let tan = simd.select_f64s(noise, zero, tan);
+                    largest = simd.max_f64s(largest, tan);
+                    let opposite = simd.less_than_f64s(simd.mul_f64s(gap, pq), zero);
+                    let tan = simd.select_f64s(opposite, simd.neg_f64s(tan), tan);
+                    angles[p * n + q] = simd.neg_f64s(tan);
+                    angles[q * n + p] = tan;
+                }
+            }
+        }
+        // Maxima may swallow what is not a number; sums do not.
+        if simd.reduce_sum_f64s(sum).is_finite() { simd.reduce_max_f64s(largest) } else { f64::NAN }
+    }
+}
+
+/// One sweep of Jacobi's rotations over all pairs of rows, of the upper half.
 struct Sweep<'a> {
     a: &'a mut Lanes,
     basis: &'a mut Lanes,
 }
 
 impl WithSimd for Sweep<'_> {
-    type Output = f64;
+    type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+    fn with_simd<S: Simd>(self, simd: S) {
         let n = self.a.cols;
-        let a = S::as_mut_simd_f64s(&mut self.a.values).0;
-        let basis = S::as_mut_simd_f64s(&mut self.basis.values).0;
-        let mut excess = f64::NEG_INFINITY;
-        for (a, basis) in a.chunks_exact_mut((n * n).max(1)).zip(basis.chunks_exact_mut((n * n).max(1))) {
-            let plane = sweep(simd, a, basis, n);
-            if plane.is_nan() {
-                return plane;
-            }
-            excess = excess.max(plane);
-        }
-        excess
+        let a = S::as_mut_simd_f64s(&mut self.a.values).0.chunks_exact_mut((n * n).max(1));
+        let basis = S::as_mut_simd_f64s(&mut self.basis.values).0.chunks_exact_mut((n * n).max(1));
+        a.zip(basis).for_each(|(a, basis)| sweep(simd, a, basis, n));
     }
 }
 
@@ -394,17 +438,10 @@ impl<S: Simd> Rotation<S> {
 }
 
 #[inline(always)]
-fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) -> f64 {
-    let (one, negligible) = (simd.splat_f64s(1.0), simd.splat_f64s(NEGLIGIBLE));
-    let mut excess = simd.splat_f64s(f64::NEG_INFINITY);
-    let mut sum = simd.splat_f64s(0.0);
+fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) {
     for p in 0..n {
         for q in p + 1..n {
             let (pp, qq, pq) = (a[p * n + p], a[q * n + q], a[p * n + q]);
-            sum = simd.add_f64s(sum, pq);
-            let size = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
-            let over = simd.sub_f64s(simd.abs_f64s(pq), simd.mul_f64s(negligible, size));
-            excess = simd.max_f64s(excess, over);
             let rotation = rotation(simd, [pp, qq, pq]);
             a[p * n + p] = simd.sub_f64s(pp, rotation.moved);
             a[q * n + q] = simd.add_f64s(qq, rotation.moved);
@@ -428,8 +465,6 @@ fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) -
             }
         }
     }
-    // Maxima may swallow what is not a number; sums do not.
-    if simd.reduce_sum_f64s(sum).is_finite() { simd.reduce_max_f64s(excess) } else { f64::NAN }
 }
 
 #[cfg(test)]

@@ -100,19 +100,59 @@ impl Lower {
         times(&self.inverse, r)
     }
 
+    /// `b_t - sum_l theta_lt u_tl`, a row a task: what the weights that go with dual variables are solved from.
+    pub(super) fn rest(&self, theta: &Theta, u: &Lanes) -> Array2<f64> {
+        &self.loss.linear - &theta.adjoint(u)
+    }
+
     /// Weights that go with dual variables: `w_t = D_t^{-1} (b_t - sum_l theta_lt u_tl)`.
     pub(super) fn weights(&self, theta: &Theta, u: &Lanes) -> Array2<f64> {
-        self.solve(&(&self.loss.linear - &theta.adjoint(u)))
+        self.solve(&self.rest(theta, u))
     }
 
     /// The dual objective, which no primal one is below.
     pub(super) fn dual(&self, theta: &Theta, u: &Lanes) -> f64 {
-        let rest = &self.loss.linear - &theta.adjoint(u);
+        let rest = self.rest(theta, u);
         self.loss.constant - 0.5 * (&rest * &self.solve(&rest)).sum()
     }
 
     /// `f(W)`: the loss with the ridge that makes it strictly convex.
     pub(super) fn smooth(&self, w: &Array2<f64>) -> f64 {
         self.loss.value(w) + 0.5 * self.eps * (w * w).sum()
+    }
+}
+
+/// The upper-level objective as a function of what the lower level's weights are solved from: with `w_t = D_t^{-1} r_t`
+/// it is a quadratic of `r_t`, so its value and the first step back need neither the weights nor the validation rows.
+#[derive(Debug, Clone)]
+pub(super) struct Upper {
+    /// `D_t^{-1} H_t D_t^{-1}` with the curvature of the validation rows.
+    curvature: Vec<Arc<Symmetric>>,
+    /// `D_t^{-1} b_t` with their linear term.
+    linear: Array2<f64>,
+    /// In the weights, as it was given.
+    pub(super) loss: Quadratics,
+}
+
+impl Upper {
+    pub(super) fn new(lower: &Lower, loss: Quadratics) -> Self {
+        let mut curvature: Vec<Arc<Symmetric>> = Vec::with_capacity(loss.curvature.len());
+        for (t, (inverse, own)) in lower.inverse.iter().zip(&loss.curvature).enumerate() {
+            let same = |s: &usize| Arc::ptr_eq(&lower.inverse[*s], inverse) && Arc::ptr_eq(&loss.curvature[*s], own);
+            curvature.push(match (0..t).find(same) {
+                Some(s) => Arc::clone(&curvature[s]),
+                None => {
+                    let inverse = inverse.to_full();
+                    Arc::new(Symmetric::of(&inverse.dot(&own.to_full()).dot(&inverse)))
+                }
+            });
+        }
+        Self { curvature, linear: lower.solve(&loss.linear), loss }
+    }
+
+    /// The objective, and `D_t^{-1}` times its gradient in the weights, a row a task.
+    pub(super) fn at(&self, rest: &Array2<f64>) -> (f64, Array2<f64>) {
+        let slope = times(&self.curvature, rest) - &self.linear;
+        (self.loss.constant + 0.5 * (rest * &(&slope - &self.linear)).sum(), slope)
     }
 }

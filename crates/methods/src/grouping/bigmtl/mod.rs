@@ -22,7 +22,6 @@ use serde::Deserialize;
 
 pub use self::alternate::Alternate;
 use self::hypergradient::{Evaluation, State};
-use self::lanes::Lanes;
 use self::reference::Formula;
 use self::splits::{Source, Split, Strengths};
 use self::theta::Theta;
@@ -254,13 +253,13 @@ struct Search<'a> {
     params: &'a Params,
     source: &'a Source<'a>,
     context: &'a Context,
-    /// The splits in use, each with the dual it has come to.
+    /// The splits in use, each with where its dual ended last.
     splits: Vec<(Split, Option<State>)>,
     shares: Array2<f64>,
     momentum: Array2<f64>,
     step: f64,
-    /// Weights on the way and, where they are asked for, the dual variables that go with them.
-    last: Option<(Array2<f64>, Option<Lanes>)>,
+    /// Shares before the last step, and the split it was on.
+    before: Option<(Array2<f64>, usize)>,
     traces: Traces,
 }
 
@@ -287,8 +286,18 @@ impl<'a> Search<'a> {
         };
         let momentum = Array2::zeros(shape);
         let traces = Traces::default();
-        let mut search =
-            Self { problem, params, source, context, splits, shares, momentum, step: params.step, last: None, traces };
+        let mut search = Self {
+            problem,
+            params,
+            source,
+            context,
+            splits,
+            shares,
+            momentum,
+            step: params.step,
+            before: None,
+            traces,
+        };
         if search.step == 0.0 {
             search.step = 1.0 / search.lipschitz(&seed)?;
         }
@@ -346,18 +355,16 @@ impl<'a> Search<'a> {
             (inner, _) => inner,
         };
         let s = k % self.splits.len();
-        let start = self.splits[s].1.take();
+        let start = self.splits[s].1.take().filter(|_| warm);
         let split = &self.splits[s].0;
-        let Evaluation { gradient, state, weights } = self.evaluate(split, &self.shares, start, inner)?;
-        self.traces.upper.push(split.upper.value(&weights));
+        let Evaluation { gradient, state, value } = self.evaluate(split, &self.shares, start, inner)?;
+        self.traces.upper.push(value);
         self.traces.mirror.push(state.spectral.norm());
-        let dual = (params.weights == Weights::LastIterate).then(|| state.u.clone());
-        self.last = Some((weights, dual));
+        self.splits[s].1 = Some(state);
         if warm {
             // The mean of the gradients from the second one on, as published.
             let kept = if k == 0 { 0.0 } else { (k - 1) as f64 / k as f64 };
             self.momentum = &self.momentum * kept + gradient * (1.0 - kept);
-            self.splits[s].1 = Some(state);
         } else {
             self.momentum = gradient;
         }
@@ -368,6 +375,7 @@ impl<'a> Search<'a> {
             return Err(SolverError::NotFinite);
         }
         self.traces.change.push(norm(&(&self.shares - &before)) / (self.shares.ncols() as f64).sqrt());
+        self.before = Some((before, s));
         if params.variant == Variant::Cv && params.safeguard && (k + 1) % WINDOW == 0 && k >= WINDOW {
             let (now, then) = (self.traces.upper[k], self.traces.upper[k - WINDOW]);
             if now > then - PROGRESS * then.abs() {
@@ -384,10 +392,16 @@ impl<'a> Search<'a> {
     }
 
     fn finish(self, strengths: &Strengths) -> Result<Fitted, FitError> {
-        let Self { problem, params, context, shares, step, last, traces, .. } = self;
+        let Self { problem, params, context, splits, shares, step, before, traces, .. } = self;
         let lower = strengths.lower(&problem.train)?;
+        let last = before.and_then(|(before, s)| {
+            let (split, state) = splits.into_iter().nth(s)?;
+            let dual = state?.u;
+            let weights = split.lower.weights(&Theta::new(&before, problem.train.n_features()), &dual);
+            Some((weights, dual))
+        });
         let mut fitted = match last {
-            Some((weights, Some(dual))) => {
+            Some((weights, dual)) if params.weights == Weights::LastIterate => {
                 let theta = Theta::new(&shares, problem.train.n_features());
                 let (value, residual) = exact::certify(&lower, &theta, &weights, &dual)?;
                 let rule = ResidualKind::RelativeDualityGap;
@@ -396,8 +410,7 @@ impl<'a> Search<'a> {
             }
             last => {
                 let mut fitted = solved(&lower, &shares, (params.gap, params.max_iter), context)?;
-                let last = last.map(|(weights, _)| ("last-iterate".to_owned(), by_features(weights)));
-                fitted.components.extend(last);
+                fitted.components.extend(last.map(|(weights, _)| ("last-iterate".to_owned(), by_features(weights))));
                 fitted
             }
         };

@@ -4,7 +4,7 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::hypergradient::{Evaluation, State, step_size};
-use super::lower::{Lower, Quadratics};
+use super::lower::{Lower, Upper};
 use super::spectral::Spectral;
 use super::theta::Theta;
 use crate::linalg::{Eigen, NotFinite, Svd};
@@ -149,7 +149,7 @@ fn products(u: &[Array2<f64>], w: &Array2<f64>) -> Array2<f64> {
 /// If an iterate is not finite or the run is interrupted.
 pub(super) fn hypergradient(
     formula: Formula,
-    (lower, upper): (&Lower, &Quadratics),
+    (lower, upper): (&Lower, &Upper),
     theta: &Theta,
     start: &State,
     steps: usize,
@@ -175,8 +175,8 @@ pub(super) fn hypergradient(
         passed.push((std::mem::replace(&mut u, next), v, w));
     }
     let w = weights(&u);
-    let residual = upper.gradient(&w.t().as_standard_layout().into_owned());
-    let mut z = solve(residual.reversed_axes());
+    let by_tasks = w.t().as_standard_layout().into_owned();
+    let mut z = solve(upper.loss.gradient(&by_tasks).reversed_axes());
     let mut gradient = -products(&u, &z);
     let mut pulled: Groups = scaled(&shares, &z).into_iter().map(|z| -z).collect();
     for (u, v, w) in passed.iter().rev() {
@@ -190,7 +190,7 @@ pub(super) fn hypergradient(
     let v = passed.last().map_or_else(|| theta.zeros(), |(_, v, _)| theta.lanes(v));
     let spectral = Spectral::of(&v, None)?;
     let state = State { u: spectral.mirror(lower.lambda), v, spectral };
-    Ok(Evaluation { gradient, state, weights: w.reversed_axes().as_standard_layout().into_owned() })
+    Ok(Evaluation { gradient, state, value: upper.loss.value(&by_tasks) })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use mtl_core::{Moments, MultiTask, Seed, Task};
 use ndarray::{Axis, concatenate};
 use rand::seq::SliceRandom;
 
-use super::lower::{Lower, Quadratics};
+use super::lower::{Lower, Quadratics, Upper};
 use crate::datafit::LossScale;
 use crate::method::Problem;
 use crate::solver::SolverError;
@@ -15,7 +15,7 @@ use crate::solver::SolverError;
 /// One split: what weights are fitted to, and what groups are judged by.
 pub(super) struct Split {
     pub(super) lower: Lower,
-    pub(super) upper: Quadratics,
+    pub(super) upper: Upper,
 }
 
 /// Strengths of the lower level.
@@ -36,7 +36,9 @@ impl Strengths {
     }
 
     fn split(self, train: &MultiTask, valid: &MultiTask) -> Result<Split, SolverError> {
-        Ok(Split { lower: self.lower(train)?, upper: Quadratics::new(&Moments::of(valid), self.scale) })
+        let lower = self.lower(train)?;
+        let upper = Upper::new(&lower, Quadratics::new(&Moments::of(valid), self.scale));
+        Ok(Split { lower, upper })
     }
 }
 

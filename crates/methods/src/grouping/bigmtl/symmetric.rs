@@ -33,11 +33,8 @@ impl Symmetric {
         Self { n, values: aligned }
     }
 
-    /// `(A + shift I)^{-1}`.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub(super) fn shifted_inverse(&self, shift: f64) -> Result<Self, SolverError> {
+    /// The whole matrix.
+    pub(super) fn to_full(&self) -> Array2<f64> {
         let mut full = Array2::zeros((self.n, self.n));
         let mut rest = &*self.values;
         for i in 0..self.n {
@@ -47,8 +44,17 @@ impl Symmetric {
                 full[[i, j]] = value;
                 full[[j, i]] = value;
             }
-            full[[i, i]] += shift;
         }
+        full
+    }
+
+    /// `(A + shift I)^{-1}`.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn shifted_inverse(&self, shift: f64) -> Result<Self, SolverError> {
+        let mut full = self.to_full();
+        full.diag_mut().mapv_inplace(|v| v + shift);
         Ok(Self::of(&Cholesky::of(&full).ok_or(SolverError::NotFinite)?.inverse()))
     }
 
