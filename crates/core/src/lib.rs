@@ -9,6 +9,7 @@ pub mod moments;
 pub mod recovery;
 pub mod scaling;
 pub mod seed;
+pub mod sharing;
 pub mod sizes;
 pub mod split;
 pub mod task;

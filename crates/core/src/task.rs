@@ -92,6 +92,11 @@ impl Truth {
     pub fn support(&self) -> Array2<bool> {
         self.support.clone().unwrap_or_else(|| self.weights.mapv(|w| w != 0.0))
     }
+
+    /// Group of each task, if there is more than one group.
+    pub fn several_groups(&self) -> Option<&[usize]> {
+        self.groups.iter().any(|g| *g != self.groups[0]).then_some(self.groups.as_slice())
+    }
 }
 
 /// Several tasks over the same features.

@@ -38,6 +38,8 @@ pub struct Variant {
     pub p: usize,
     /// Number of tasks.
     pub m: usize,
+    /// Names of the tasks.
+    pub tasks: Vec<String>,
     /// Number of samples over all tasks, before drawing.
     pub samples: usize,
     /// The same with rows that tasks share counted once.
@@ -59,6 +61,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                     spec: spec.clone(),
                     p: tasks.n_features(),
                     m: tasks.n_tasks(),
+                    tasks: tasks.task_names(),
                     samples: tasks.n_samples(),
                     rows: tasks.n_rows(),
                     official: tasks.official.as_deref().and_then(<[Split]>::first).map(mean_rows),

@@ -21,6 +21,8 @@ pub enum Quantity {
     Iterations,
     /// Wall-clock time of the fit; of a tuned method, of the fits on the path up to the chosen point.
     Seconds,
+    /// The same by the iterations of the chosen point: of a path of several points, too much.
+    SecondsPerIteration,
     /// What the solver's last iteration left between the two copies of its variables.
     PrimalResidual,
     /// How far the solver's last iteration moved one of these copies, times its penalty parameter.
@@ -44,6 +46,7 @@ impl FromStr for Quantity {
             "loss" => Ok(Self::Loss),
             "iterations" => Ok(Self::Iterations),
             "seconds" => Ok(Self::Seconds),
+            "seconds-per-iteration" => Ok(Self::SecondsPerIteration),
             "primal-residual" => Ok(Self::PrimalResidual),
             "dual-residual" => Ok(Self::DualResidual),
             _ => name.parse().map(Self::Metric),
@@ -60,6 +63,7 @@ impl Quantity {
             Self::Loss => "loss",
             Self::Iterations => "iterations",
             Self::Seconds => "seconds",
+            Self::SecondsPerIteration => "seconds-per-iteration",
             Self::PrimalResidual => "primal-residual",
             Self::DualResidual => "dual-residual",
         }
@@ -77,6 +81,11 @@ impl Quantity {
         matches!(self, Self::Metric(metric) if metric.higher_is_better())
     }
 
+    /// Whether it is a time.
+    pub fn is_time(self) -> bool {
+        matches!(self, Self::Seconds | Self::SecondsPerIteration)
+    }
+
     /// Its value at a point of a record.
     pub fn of(self, record: &Record, point: &PointResult) -> Option<f64> {
         match self {
@@ -86,6 +95,10 @@ impl Quantity {
             Self::Iterations => Some(point.convergence.iterations as f64),
             // A path is timed as a whole.
             Self::Seconds => (record.points().len() == 1).then_some(record.circumstances.seconds),
+            Self::SecondsPerIteration => {
+                let iterations = (point.convergence.iterations > 0).then_some(point.convergence.iterations as f64)?;
+                Some(Self::Seconds.of(record, point)? / iterations)
+            }
             Self::PrimalResidual | Self::DualResidual => point.last.get(self.name()).copied(),
         }
     }

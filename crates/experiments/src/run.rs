@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use mtl_core::{Metric, MultiTask, Truth, split::Part};
+use mtl_core::{Metric, MultiTask, Truth, sharing, split::Part};
 use mtl_data::Library;
 use mtl_methods::solver::SolverError;
 use mtl_methods::{Context, FitError, Fitted, Model, ParamSet, TASK_GROUP};
@@ -179,16 +179,19 @@ impl Runner<'_> {
         Ok(Outcome::Done(points))
     }
 
-    /// Keeps weights (true ones too), components and test predictions, so that figures and later measures need no new fit.
+    /// Keeps weights and groups (true ones too), components and test predictions, so that figures and later measures need no new fit.
     fn keep(&self, fitted: &Fitted, model: &Model, test: &MultiTask) -> Result<BTreeMap<String, String>, StoreError> {
         let predictions: Vec<f64> =
             test.tasks.iter().enumerate().flat_map(|(t, task)| model.predict(t, &task.x).to_vec()).collect();
         let predictions = Array2::from_shape_vec((predictions.len(), 1), predictions).unwrap_or_default();
+        let column = |values: &[f64]| Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap_or_default();
         let mut arrays: Vec<(String, &Array2<f64>)> = vec![("test-predictions".into(), &predictions)];
         arrays.extend(model.weights().map(|w| ("weights".to_owned(), w)));
         arrays.extend(test.truth.as_ref().map(|truth| ("true-weights".to_owned(), &truth.weights)));
+        let groups = test.truth.as_ref().and_then(|truth| truth.several_groups());
+        let groups = groups.map(|groups| column(&groups.iter().map(|g| *g as f64).collect::<Vec<_>>()));
+        arrays.extend(groups.iter().map(|groups| ("true-groups".to_owned(), groups)));
         arrays.extend(fitted.shares.as_ref().map(|shares| ("shares".to_owned(), shares)));
-        let column = |values: &[f64]| Array2::from_shape_vec((values.len(), 1), values.to_vec()).unwrap_or_default();
         let series = fitted.traces.iter().map(|(name, values)| (format!("trace-{name}"), column(values)));
         // Series are for figures of iterations, to which the objective belongs where there are any.
         let objective = (!fitted.traces.is_empty()).then(|| ("trace-objective".to_owned(), column(&fitted.trace)));
@@ -208,9 +211,11 @@ impl Runner<'_> {
 /// Every measure of a fit's structure: of its weights where the true ones are known, and of the groups it learned.
 fn structure(fitted: &Fitted, model: &Model, truth: Option<&Truth>) -> BTreeMap<Metric, f64> {
     let groups = fitted.memberships.get(TASK_GROUP);
+    let shares = fitted.shares.clone().or_else(|| Some(sharing::hard(groups?)));
     let measure = |m: Metric| {
         let of_weights = || m.of_weights(model.weights()?, truth?);
-        Some((m, of_weights().or_else(|| m.of_groups(groups?, truth))?))
+        let of_shares = || m.of_shares(shares.as_ref()?, truth?);
+        Some((m, of_weights().or_else(|| m.of_groups(groups?, truth)).or_else(of_shares)?))
     };
     Metric::of_recovery().into_iter().filter_map(measure).collect()
 }

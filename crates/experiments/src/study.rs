@@ -174,7 +174,7 @@ pub struct RecoveryMaps {
     /// Data set label -> the standard method made for it; every method, for a data set that is left out.
     #[serde(default)]
     pub standard: IndexMap<String, String>,
-    /// Repeat whose weights are drawn.
+    /// Repeat whose weights are drawn; of covariances, all are.
     #[serde(default)]
     pub repeat: u32,
 }
@@ -190,6 +190,8 @@ pub enum Draw {
     Signs,
     /// The groups of tasks that each method learned.
     Groups,
+    /// How often tasks share a group: the mean of `theta' theta` over all repeats.
+    Covariance,
 }
 
 /// A data set as a study uses it.

@@ -77,6 +77,13 @@ fn fields() {
             "resampling: sometimes",
         ),
         mistake("s", ("comparison", "comparisn"), "3:7", &["`comparisn`", "comparison, recovery"], "show: comparisn"),
+        mistake(
+            "s",
+            ("show: comparison", "show: {recovery: {draw: group}}"),
+            "3:25",
+            &["unknown variant `group`", "expected one of weights, signs, groups, covariance"],
+            "draw: group",
+        ),
         mistake("methods", ("params:", "parms:"), "3:3", &["`parms`", "method, params, where, note"], "parms:"),
         mistake("paper", ("year: 2020", "year: MMXX"), "4:7", &["expected a whole number >= 0"], "year: MMXX"),
         mistake("published", ("mean: 0.1", "mean: low"), "6:54", &["expected a number"], "mean: low"),

@@ -160,3 +160,15 @@ fn strong_penalties_leave_the_means() {
     let x = data.tasks[0].x.mean_axis(Axis(0)).unwrap();
     assert!((fitted.model.predict(0, &x.insert_axis(Axis(0)))[0] - data.tasks[0].y.mean().unwrap()).abs() < 1e-12);
 }
+
+#[test]
+fn shares_are_the_sizes_of_codes() {
+    let data = random(20, 6, 5, 3);
+    let fitted = fit("go-mtl", &data, &given(3, 0.01, 0.02, 1e-6));
+    let shares = fitted.shares.unwrap();
+    assert_eq!(shares.dim(), (3, 5));
+    assert!(shares.sum_axis(Axis(0)).iter().all(|s| (s - 1.0).abs() < 1e-12) && shares.iter().all(|s| *s >= 0.0));
+    // So strong a norm leaves no code, and nothing to tell groups apart by.
+    let fitted = fit("go-mtl", &data, &given(3, 1e6, 0.02, 1e-6));
+    assert_eq!(fitted.shares.unwrap(), Array2::from_elem((3, 5), 1.0 / 3.0));
+}

@@ -10,8 +10,8 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use self::prediction::{accuracy, auc, complex_log_error, msle, precision_recall, ratio, squares, variance};
-use crate::recovery;
 use crate::{Target, Truth};
+use crate::{recovery, sharing};
 
 /// A measure. Prediction measures are computed per task and averaged with equal weight, or, where the name says
 /// `pooled`, over the rows of all tasks together; recovery measures compare estimated weights with the parameters a
@@ -78,6 +78,14 @@ pub enum Metric {
     ActiveGroups,
     /// Share of the tasks that the largest learned group has. No direction is better.
     LargestGroup,
+    /// `||theta - theta*||_F^2 / ||theta*||_F^2` of the shares of tasks in groups, for the best order of the groups.
+    GroupError,
+    /// The same of the shares rounded to the largest of each task.
+    GroupErrorRounded,
+    /// `||theta' theta - theta*' theta*||_F^2 / ||theta*' theta*||_F^2`: kinder to a true group cut in two.
+    CovarianceError,
+    /// The same of the rounded shares.
+    CovarianceErrorRounded,
 }
 
 /// What a metric needs and how it is computed.
@@ -90,6 +98,8 @@ enum Kind {
     Recovery(fn(&Array2<f64>, &Truth) -> Option<f64>),
     /// From learned groups, one label a task, and the truth where it is known.
     Groups(fn(&[usize], Option<&Truth>) -> Option<f64>),
+    /// From shares of tasks in groups, groups x tasks, and the true ones; from the rounded shares, or as they are.
+    Shares(fn(&Array2<f64>, &Array2<f64>) -> f64, bool),
 }
 
 /// Counts changes of what any metric measures. Part of the identity of stored results.
@@ -97,7 +107,7 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 30] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -124,6 +134,10 @@ impl Metric {
         Self::GroupAri,
         Self::ActiveGroups,
         Self::LargestGroup,
+        Self::GroupError,
+        Self::GroupErrorRounded,
+        Self::CovarianceError,
+        Self::CovarianceErrorRounded,
     ];
 
     /// Name in files, tables and on the command line.
@@ -155,6 +169,10 @@ impl Metric {
             Self::GroupAri => "group-ARI",
             Self::ActiveGroups => "active-groups",
             Self::LargestGroup => "largest-group",
+            Self::GroupError => "group-error",
+            Self::GroupErrorRounded => "group-error-rounded",
+            Self::CovarianceError => "covariance-error",
+            Self::CovarianceErrorRounded => "covariance-error-rounded",
         }
     }
 
@@ -164,6 +182,8 @@ impl Metric {
             Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::Msle => false,
             Self::MaePooled | Self::MsePooled | Self::MslePooled | Self::RelativeError => false,
             Self::ActiveGroups | Self::LargestGroup => false,
+            Self::GroupError | Self::GroupErrorRounded => false,
+            Self::CovarianceError | Self::CovarianceErrorRounded => false,
             Self::Ev | Self::R2 | Self::Accuracy | Self::Auc | Self::AucHard => true,
             Self::AucPr | Self::AucPrTrapezoid | Self::GroupAri => true,
             Self::SignAccuracy | Self::SupportF1 | Self::RowRecall => true,
@@ -232,15 +252,18 @@ impl Metric {
             Self::R2 => Kind::Prediction(|y, f| 1.0 - squares(&(y - f)) / (variance(y) * y.len() as f64)),
             Self::AucPr => Kind::Prediction(|y, f| precision_recall(y, f, |_, found| found)),
             Self::AucPrTrapezoid => Kind::Prediction(|y, f| precision_recall(y, f, f64::midpoint)),
-            Self::GroupAri => Kind::Groups(|groups, truth| {
-                let truth = truth.filter(|t| t.groups.iter().any(|g| *g != t.groups[0]))?;
-                Some(recovery::adjusted_rand(groups, &truth.groups))
-            }),
+            Self::GroupAri => {
+                Kind::Groups(|groups, truth| Some(recovery::adjusted_rand(groups, truth?.several_groups()?)))
+            }
             Self::ActiveGroups => Kind::Groups(|groups, _| Some(sizes(groups).len() as f64)),
             Self::LargestGroup => Kind::Groups(|groups, _| {
                 let largest = *sizes(groups).values().max()?;
                 Some(largest as f64 / groups.len() as f64)
             }),
+            Self::GroupError => Kind::Shares(sharing::group_error, false),
+            Self::GroupErrorRounded => Kind::Shares(sharing::group_error, true),
+            Self::CovarianceError => Kind::Shares(sharing::covariance_error, false),
+            Self::CovarianceErrorRounded => Kind::Shares(sharing::covariance_error, true),
         }
     }
 
@@ -250,7 +273,7 @@ impl Metric {
         match self.kind() {
             Kind::Prediction(_) if self == Self::Msle && y.iter().any(|&y| y <= -1.0) => None,
             Kind::Prediction(f) => Some(f(y, predicted)),
-            Kind::Pooled(_) | Kind::Recovery(_) | Kind::Groups(_) => None,
+            _ => None,
         }
     }
 
@@ -276,7 +299,7 @@ impl Metric {
     pub fn of_weights(self, weights: &Array2<f64>, truth: &Truth) -> Option<f64> {
         match self.kind() {
             Kind::Recovery(f) => f(weights, truth),
-            Kind::Prediction(_) | Kind::Pooled(_) | Kind::Groups(_) => None,
+            _ => None,
         }
     }
 
@@ -285,8 +308,16 @@ impl Metric {
     pub fn of_groups(self, groups: &[usize], truth: Option<&Truth>) -> Option<f64> {
         match self.kind() {
             Kind::Groups(f) => f(groups, truth),
-            Kind::Prediction(_) | Kind::Pooled(_) | Kind::Recovery(_) => None,
+            _ => None,
         }
+    }
+
+    /// The metric of shares of tasks in groups (groups x tasks); `None` for any other metric, and where there is only one
+    /// true group.
+    pub fn of_shares(self, shares: &Array2<f64>, truth: &Truth) -> Option<f64> {
+        let Kind::Shares(error, rounded) = self.kind() else { return None };
+        let truth = sharing::hard(truth.several_groups()?);
+        Some(if rounded { error(&sharing::hard(&sharing::strongest(shares)), &truth) } else { error(shares, &truth) })
     }
 }
 
@@ -310,8 +341,12 @@ impl FromStr for Metric {
 
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
-            let valid: Vec<_> = Self::ALL.iter().map(|m| m.name()).collect();
-            format!("unknown metric `{name}`; valid: {}", valid.join(", "))
+            // Two lines, for they are many.
+            let [predictions, structure] = [true, false].map(|wanted| {
+                let names = Self::ALL.iter().filter(|m| m.is_prediction() == wanted).map(|m| m.name());
+                names.collect::<Vec<_>>().join(", ")
+            });
+            format!("unknown metric `{name}`; valid: {predictions},\n{structure}")
         })
     }
 }
@@ -473,6 +508,13 @@ mod tests {
         assert_eq!((of(Metric::GroupAri, Some(&truth(&[0; 5]))), of(Metric::GroupAri, None)), (None, None));
         assert_eq!((of(Metric::ActiveGroups, None), of(Metric::LargestGroup, None)), (Some(2.0), Some(0.6)));
         assert_eq!(of(Metric::SupportF1, Some(&truth(&[0, 0, 1, 1, 1]))), None);
+        let shares = array![[0.8, 0.6, 0.0, 0.4, 0.0], [0.2, 0.4, 1.0, 0.6, 1.0]];
+        let of = |m: Metric, groups: &[usize]| m.of_shares(&shares, &truth(groups));
+        assert_eq!(of(Metric::GroupErrorRounded, &[4, 4, 2, 2, 2]), Some(0.0));
+        assert_eq!(of(Metric::CovarianceErrorRounded, &[4, 4, 2, 2, 2]), Some(0.0));
+        assert!((of(Metric::GroupError, &[4, 4, 2, 2, 2]).unwrap() - 2.0 * 0.36 / 5.0).abs() < 1e-15);
+        assert!(of(Metric::CovarianceError, &[4, 4, 2, 2, 2]).unwrap() > 0.0);
+        assert_eq!((of(Metric::GroupError, &[0; 5]), of(Metric::GroupAri, &[0, 0, 1, 1, 1])), (None, None));
     }
 
     #[test]

@@ -62,8 +62,15 @@ pub fn study(data: &[&str], scores: Vec<((&str, &str), Scores)>) -> Results {
     let resolved = |label: &str| {
         let spec = DatasetSpec::new("synthetic-gl");
         let found = label != "Gone";
-        let variant =
-            found.then(|| Variant { spec: spec.clone(), p: 80, m: 10, samples: 500, rows: 500, official: None });
+        let variant = found.then(|| Variant {
+            spec: spec.clone(),
+            p: 80,
+            m: 10,
+            tasks: Vec::new(),
+            samples: 500,
+            rows: 500,
+            official: None,
+        });
         let missing = if found { Vec::new() } else { vec![(spec, "the network is down".to_owned())] };
         Resolved { label: label.into(), variant, missing }
     };

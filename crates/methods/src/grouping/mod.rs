@@ -12,8 +12,6 @@ mod within;
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView1, Axis};
-
 use crate::method::{FitError, Fitted, TASK_GROUP};
 use crate::params::ParamSpec;
 
@@ -34,12 +32,4 @@ fn check_groups(n_groups: usize, m: usize) -> Result<(), FitError> {
 /// The fit with what it says about the tasks.
 fn with_groups(fitted: Fitted, groups: Vec<usize>) -> Fitted {
     Fitted { memberships: BTreeMap::from([(TASK_GROUP.into(), groups)]), ..fitted }
-}
-
-/// The group with the largest share of every task (shares groups x tasks), the first of several.
-fn strongest_of(shares: &Array2<f64>) -> Vec<usize> {
-    let strongest = |shares: ArrayView1<'_, f64>| {
-        shares.iter().enumerate().fold(0, |best, (g, q)| if *q > shares[best] { g } else { best })
-    };
-    shares.axis_iter(Axis(1)).map(strongest).collect()
 }

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use plotters::element::BitMapElement;
 use plotters::prelude::*;
 
-use super::{Align, Canvas, Chart, ChartError, GREY, label};
+use super::{Align, Canvas, Chart, ChartError, GREY, label, text_width};
 
 /// One matrix.
 #[derive(Debug, Clone)]
@@ -32,6 +32,17 @@ pub enum Colours {
     Shares,
 }
 
+/// The frames of a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Frames {
+    /// Of one size, higher than wide.
+    #[default]
+    Tall,
+    /// Squares; names of the matrices' rows stand beside the first one, which grows with them. Without names rows are
+    /// counted.
+    Square(Vec<String>),
+}
+
 /// A row of matrices on one colour scale.
 #[derive(Debug, Clone)]
 pub struct HeatRow {
@@ -39,6 +50,8 @@ pub struct HeatRow {
     pub name: String,
     /// The colours.
     pub colours: Colours,
+    /// The frames.
+    pub frames: Frames,
     /// The matrices.
     pub panels: Vec<HeatPanel>,
 }
@@ -56,27 +69,68 @@ const GAP: f64 = 56.0;
 const HEAD: f64 = 62.0;
 const FOOT: f64 = 44.0;
 const BAR: f64 = 70.0;
+/// Size of the names of rows, and the height that each one has.
+const NAME: (f64, f64) = (8.0, 9.0);
+
+impl HeatRow {
+    fn names(&self) -> &[String] {
+        if let Frames::Square(names) = &self.frames { names } else { &[] }
+    }
+
+    /// Width and height of a frame.
+    fn frame(&self) -> (f64, f64) {
+        let side = FRAME.1.max(NAME.1 * self.names().len() as f64);
+        if self.frames == Frames::Tall { FRAME } else { (side, side) }
+    }
+
+    /// Where the first frame begins.
+    fn left(&self) -> f64 {
+        self.names().iter().map(|name| text_width(name, NAME.0) + 12.0).fold(LEFT, f64::max)
+    }
+
+    fn width(&self) -> f64 {
+        self.left() + self.panels.len().max(1) as f64 * (self.frame().0 + GAP) + BAR
+    }
+
+    fn height(&self) -> f64 {
+        HEAD + self.frame().1 + FOOT
+    }
+}
 
 impl Chart for Heat {
     fn size(&self) -> (u32, u32) {
-        let columns = self.rows.iter().map(|row| row.panels.len()).max().unwrap_or(1) as f64;
-        let width = LEFT + columns * (FRAME.0 + GAP) + BAR;
-        (width as u32, (self.rows.len() as f64 * (HEAD + FRAME.1 + FOOT)) as u32)
+        let width = self.rows.iter().map(HeatRow::width).fold(LEFT + FRAME.0 + GAP + BAR, f64::max);
+        (width as u32, self.rows.iter().map(HeatRow::height).sum::<f64>() as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Result<(), ChartError> {
-        for (r, HeatRow { name, colours, panels }) in self.rows.iter().enumerate() {
-            let top = r as f64 * (HEAD + FRAME.1 + FOOT) + HEAD;
+        let mut top = HEAD;
+        for row in &self.rows {
+            let HeatRow { name, colours, panels, .. } = row;
+            let (left, frame) = (row.left(), row.frame());
             canvas.text(name, LEFT, top - HEAD + 14.0, 14.0, Align::Left, BLACK)?;
             let largest = match colours {
                 Colours::Signed => panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs())),
                 Colours::Shares => 1.0,
             };
             for (c, panel) in panels.iter().enumerate() {
-                panel.draw(canvas, (LEFT + c as f64 * (FRAME.0 + GAP), top), *colours, largest)?;
+                let x = left + c as f64 * (frame.0 + GAP);
+                panel.draw(canvas, (x, top), frame, &|value| colours.of(value / largest))?;
+                match row.names() {
+                    [] => panel.count_rows(canvas, (x, top), frame.1)?,
+                    names if c == 0 => {
+                        let height = frame.1 / names.len() as f64;
+                        for (i, name) in names.iter().enumerate() {
+                            let y = top + (i as f64 + 0.5) * height;
+                            canvas.text(name, x - 6.0, y, NAME.0, Align::Right, BLACK)?;
+                        }
+                    }
+                    _ => {}
+                }
             }
-            let x = LEFT + panels.len() as f64 * (FRAME.0 + GAP) - 34.0;
-            colour_bar(canvas, (x, top), *colours, largest)?;
+            let x = left + panels.len() as f64 * (frame.0 + GAP) - 34.0;
+            colour_bar(canvas, (x, top), frame.1, *colours, largest)?;
+            top += row.height();
         }
         Ok(())
     }
@@ -87,42 +141,52 @@ impl HeatPanel {
         &self,
         canvas: &Canvas<'_, DB>,
         (x, y): (f64, f64),
-        colours: Colours,
-        largest: f64,
+        frame: (f64, f64),
+        colour: &dyn Fn(f64) -> RGBColor,
     ) -> Result<(), ChartError> {
         let (p, m) = self.values.dim();
         let colour = |u: f64, v: f64| {
             let (i, j) = ((v * p as f64) as usize, (u * m as f64) as usize);
-            colours.of(self.values[[i.min(p - 1), j.min(m - 1)]] / largest)
+            colour(self.values[[i.min(p - 1), j.min(m - 1)]])
         };
-        bitmap(canvas, (x, y), FRAME, &colour)?;
-        canvas.frame((x, y), FRAME)?;
-        let centre = x + FRAME.0 / 2.0;
+        bitmap(canvas, (x, y), frame, &colour)?;
+        canvas.frame((x, y), frame)?;
+        let centre = x + frame.0 / 2.0;
         canvas.text(&self.title, centre, y - 25.0, 13.0, Align::Centre, BLACK)?;
         canvas.text(&self.subtitle, centre, y - 9.0, 11.0, Align::Centre, GREY)?;
         for (position, text, align) in [(0.0, "1".to_owned(), Align::Left), (1.0, m.to_string(), Align::Right)] {
-            canvas.text(&text, x + position * FRAME.0, y + FRAME.1 + 11.0, 11.0, align, BLACK)?;
+            canvas.text(&text, x + position * frame.0, y + frame.1 + 11.0, 11.0, align, BLACK)?;
         }
-        canvas.text(self.axes[1], centre, y + FRAME.1 + 11.0, 11.0, Align::Centre, BLACK)?;
+        canvas.text(self.axes[1], centre, y + frame.1 + 11.0, 11.0, Align::Centre, BLACK)
+    }
+
+    /// What the rows are, and how many.
+    fn count_rows<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        (x, y): (f64, f64),
+        height: f64,
+    ) -> Result<(), ChartError> {
         canvas.text("1", x - 6.0, y + 5.0, 11.0, Align::Right, BLACK)?;
-        canvas.text(self.axes[0], x - 6.0, y + FRAME.1 / 2.0, 11.0, Align::Right, BLACK)?;
-        canvas.text(&p.to_string(), x - 6.0, y + FRAME.1 - 5.0, 11.0, Align::Right, BLACK)
+        canvas.text(self.axes[0], x - 6.0, y + height / 2.0, 11.0, Align::Right, BLACK)?;
+        canvas.text(&self.values.nrows().to_string(), x - 6.0, y + height - 5.0, 11.0, Align::Right, BLACK)
     }
 }
 
 fn colour_bar<DB: DrawingBackend>(
     canvas: &Canvas<'_, DB>,
     (x, y): (f64, f64),
+    height: f64,
     colours: Colours,
     largest: f64,
 ) -> Result<(), ChartError> {
-    let size = (12.0, FRAME.1);
+    let size = (12.0, height);
     let least = if colours == Colours::Signed { -1.0 } else { 0.0 };
     bitmap(canvas, (x, y), size, &|_, v| colours.of(1.0 + (least - 1.0) * v))?;
     canvas.frame((x, y), size)?;
     let ends = [largest, f64::midpoint(1.0, least) * largest, least * largest];
     for (i, value) in ends.into_iter().enumerate() {
-        let at = y + 5.0 + i as f64 * (FRAME.1 - 10.0) / 2.0;
+        let at = y + 5.0 + i as f64 * (height - 10.0) / 2.0;
         canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
     }
     Ok(())

@@ -9,7 +9,7 @@ mod solid;
 
 pub use axis::{Axis, Scale};
 pub use grid::{GridPanel, Grids};
-pub use heat::{Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
+pub use heat::{Colours, Frames, Heat, HeatPanel, HeatRow, WEIGHTS};
 pub use intervals::{Intervals, Mark, Panel, Series};
 pub use lines::{Line, LinePanel, LineStyle, Lines, Point};
 pub use solid::{Point3, SolidPanel, Solids};

@@ -49,8 +49,8 @@ pub fn blocks(results: &Results, show: &Families, source: Source<'_>) -> Result<
     };
     let chart = Lines { columns: panels.len().clamp(1, 3), panels };
     let mut blocks = vec![source.figure(&study.id, slug(&[&study.id, "families"]), caption, &chart)?];
-    if show.measure == Quantity::Seconds {
-        blocks.push(exponents(&families, results).shown());
+    if show.measure.is_time() {
+        blocks.push(exponents(&families, results, show).shown());
     }
     blocks.extend(show.reach.map(|target| reached(&families, results, show, target).shown()));
     blocks.push(numbers(&families, results, show).folded());
@@ -194,7 +194,7 @@ fn numbers(families: &[Family<'_>], results: &Results, show: &Families) -> Table
 }
 
 /// Exponents of the power laws that come nearest to the times.
-fn exponents(families: &[Family<'_>], results: &Results) -> Table {
+fn exponents(families: &[Family<'_>], results: &Results, show: &Families) -> Table {
     let study = &results.study;
     let mut methods: Vec<String> = Vec::new();
     for (name, _) in families.iter().flat_map(Family::lines) {
@@ -203,7 +203,7 @@ fn exponents(families: &[Family<'_>], results: &Results) -> Table {
         }
     }
     let caption = format!("{}: exponents of growth", study.source);
-    let mut table = Table::new(&study.id, caption, &["seconds along"]);
+    let mut table = Table::new(&study.id, caption, &[&format!("{} along", show.measure.name())]);
     table.columns.extend(methods.iter().map(|m| Column { title: m.clone(), numeric: true }));
     table.stamp = stamp(results);
     for family in families {

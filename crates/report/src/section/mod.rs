@@ -2,6 +2,7 @@
 
 mod claims;
 mod comparison;
+mod covariance;
 mod curves;
 mod data;
 mod description;

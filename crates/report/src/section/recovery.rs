@@ -8,30 +8,33 @@ use mtl_methods::{ParamValue, TASK_GROUP};
 use mtl_stats::Summary;
 use ndarray::Array2;
 
-use super::{Source, shown, slug, stamp};
-use crate::chart::{ChartError, Colours, Heat, HeatPanel, HeatRow, WEIGHTS};
+use super::{Source, covariance, shown, slug, stamp};
+use crate::chart::{ChartError, Colours, Frames, Heat, HeatPanel, HeatRow, WEIGHTS};
 use crate::document::{Block, Cell, Column, Table, number, plus_minus};
 
 /// Pictures in a row of signs.
 const SIGN_PANELS: usize = 5;
 
 /// Pictures of weights, one row a data set: truth, the method made for it, the proposed one. Of signs: the true ones, then
-/// the difference that each method makes. Of groups: those of each method.
+/// the difference that each method makes. Of groups: those of each method. Of covariances: how often tasks share a group.
+///
+/// # Errors
+/// If a chart cannot be drawn.
 pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Result<Vec<Block>, ChartError> {
+    if maps.draw == Draw::Covariance {
+        return covariance::blocks(results, maps, source);
+    }
     let study = &results.study;
     let mut rows = Vec::new();
     for dataset in results.datasets() {
-        let standard = maps.standard.get(dataset);
-        let methods: Vec<&String> = match standard {
-            Some(standard) => vec![standard, &study.reference],
-            None => study.methods.iter().map(|m| &m.label).collect(),
-        };
+        let methods = drawn(results, maps, dataset);
         if maps.draw == Draw::Groups {
             let panels: Vec<HeatPanel> =
                 methods.into_iter().filter_map(|m| groups(results, dataset, m, maps.repeat)).collect();
             let row = |panels: &[HeatPanel]| HeatRow {
                 name: shown(results, dataset),
                 colours: Colours::Shares,
+                frames: Frames::Tall,
                 panels: panels.to_vec(),
             };
             rows.extend(panels.chunks(SIGN_PANELS).map(row));
@@ -39,14 +42,15 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
         }
         let Some(truth) = truth(results, dataset, maps.repeat, source) else { continue };
         let estimates = methods.into_iter().filter_map(|m| estimate(results, dataset, m, maps.repeat, source));
-        let row = |panels| HeatRow { name: shown(results, dataset), colours: Colours::Signed, panels };
+        let row =
+            |panels| HeatRow { name: shown(results, dataset), colours: Colours::Signed, frames: Frames::Tall, panels };
         match maps.draw {
             Draw::Weights => rows.push(row([truth].into_iter().chain(estimates).collect())),
             Draw::Signs => {
                 let panels: Vec<HeatPanel> = signs(truth, estimates).collect();
                 rows.extend(panels.chunks(SIGN_PANELS).map(|panels| row(panels.to_vec())));
             }
-            Draw::Groups => {}
+            Draw::Groups | Draw::Covariance => {}
         }
     }
     if rows.is_empty() {
@@ -68,7 +72,7 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
                  for each method: white where the sign is right, red where it is too large, blue where it is too small."
             ),
         ),
-        Draw::Groups => (
+        Draw::Groups | Draw::Covariance => (
             "groups",
             format!("{source_name}: groups learned in repeat {repeat}, groups x tasks; a task's group is filled."),
         ),
@@ -78,6 +82,14 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
         blocks.push(stability(results).shown());
     }
     Ok(blocks)
+}
+
+/// The methods that have a picture.
+pub(super) fn drawn<'a>(results: &'a Results, maps: &'a RecoveryMaps, dataset: &str) -> Vec<&'a String> {
+    match maps.standard.get(dataset) {
+        Some(standard) => vec![standard, &results.study.reference],
+        None => results.study.methods.iter().map(|m| &m.label).collect(),
+    }
 }
 
 /// How much the groups of two repeats agree, over all pairs of repeats.

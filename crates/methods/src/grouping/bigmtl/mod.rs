@@ -15,6 +15,7 @@ mod theta;
 use std::collections::BTreeMap;
 
 use mtl_core::Seed;
+use mtl_core::sharing::strongest;
 use ndarray::{Array2, Axis};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -26,7 +27,7 @@ use self::reference::Formula;
 use self::splits::{Source, Split, Strengths};
 use self::theta::Theta;
 use super::membership::project;
-use super::{n_groups_param, strongest_of, with_groups};
+use super::{n_groups_param, with_groups};
 use crate::datafit::LossScale;
 use crate::linear::EITHER;
 use crate::linear::elastic_net::positive_strength;
@@ -437,7 +438,7 @@ fn solved(
 fn grouped(exact: exact::Exact, shares: &Array2<f64>) -> Fitted {
     let exact::Exact { weights, value, convergence } = exact;
     let fitted = Fitted::new(Model::linear(by_features(weights)), value, convergence);
-    with_groups(Fitted { shares: Some(shares.clone()), ..fitted }, strongest_of(shares))
+    with_groups(Fitted { shares: Some(shares.clone()), ..fitted }, strongest(shares))
 }
 
 /// Weights with a row a feature, from those with a row a task.

@@ -36,7 +36,8 @@ const START: f64 = 1e-8;
 /// (a lasso in `k` variables a task), `L` (least squares: `(lambda I + sum_t c_t/2 s_t s_t' kron X_t'X_t) vec L = ..`,
 /// through its dual where there are more unknowns than rows) and, where both strengths are positive, the best scales
 /// of the latent tasks, `alpha_a^3 = mu ||S_a:||_1 / (2 lambda ||L_a||^2)`, which leave `L S` as it is. Each of them
-/// lowers the objective; the alternation ends at a stationary point. Groups are k-means clusters of the codes.
+/// lowers the objective; the alternation ends at a stationary point. Groups are k-means clusters of the codes; shares
+/// are the codes' sizes.
 pub struct GoMtl;
 
 /// Who solves for `L`.
@@ -250,9 +251,23 @@ fn fit(
             let intercepts = intercepts.unwrap_or_else(|| problem.intercepts_with(params.intercept, &weights));
             let groups = kmeans(&state.codes, k, RESTARTS, &context.seed).map_err(SolverError::from)?.labels;
             let fitted = Fitted::new(Model::Linear { weights, intercepts }, value, convergence);
-            return Ok(with_groups(Fitted { trace, ..fitted }, groups));
+            return Ok(with_groups(Fitted { trace, shares: Some(shares(&state.codes)), ..fitted }, groups));
         }
     }
+}
+
+/// `|S[l, t]| / sum_l |S[l, t]|`, groups x tasks; equal ones for a task without a code.
+fn shares(codes: &Array2<f64>) -> Array2<f64> {
+    let mut shares = codes.mapv(f64::abs);
+    for mut column in shares.columns_mut() {
+        let sum = column.sum();
+        if sum > 0.0 {
+            column /= sum;
+        } else {
+            column.fill(1.0 / codes.nrows() as f64);
+        }
+    }
+    shares
 }
 
 /// The ridge regressions that the published procedure starts from, `L_t + lambda ||w_t||^2`; features x tasks.

@@ -5,6 +5,7 @@ mod shares;
 mod weights;
 
 use mtl_core::Scaler;
+use mtl_core::sharing::strongest;
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 use serde::Deserialize;
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use self::metric::Metric;
 use self::shares::Grouping;
 use self::weights::Tasks;
-use super::{n_groups_param, strongest_of, with_groups};
+use super::{n_groups_param, with_groups};
 use crate::datafit::LossScale;
 use crate::linalg::Svd;
 use crate::linear::elastic_net::{Loss, loss_param, positive_strength};
@@ -284,7 +285,7 @@ pub(crate) fn fit(problem: &Problem, params: &Params, context: &Context) -> Resu
     let (point, convergence) = run.finish(point, &shares, at_zero, &mut trace)?;
     let Point { weights, value, intercepts, .. } = point;
     let intercepts = if centre { scaler.unscale(&weights).1 } else { intercepts };
-    let groups = strongest_of(&shares);
+    let groups = strongest(&shares);
     let fitted = Fitted::new(Model::Linear { weights, intercepts }, value, convergence);
     Ok(with_groups(Fitted { trace, shares: Some(shares), ..fitted }, groups))
 }

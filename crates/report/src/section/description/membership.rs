@@ -6,8 +6,8 @@ use mtl_experiments::description::{
 
 use super::super::{Source, slug};
 use crate::chart::{
-    Axis, ChartError, Colours, Heat, HeatPanel, HeatRow, Line, LinePanel, LineStyle, Lines, Point, Point3, Scale,
-    SolidPanel, Solids, WEIGHTS,
+    Axis, ChartError, Colours, Frames, Heat, HeatPanel, HeatRow, Line, LinePanel, LineStyle, Lines, Point, Point3,
+    Scale, SolidPanel, Solids, WEIGHTS,
 };
 use crate::document::{Block, Cell, Table, Tone};
 
@@ -130,11 +130,13 @@ pub fn known_weights(
     let mut rows = vec![HeatRow {
         name: "known weights".into(),
         colours: Colours::Signed,
+        frames: Frames::Tall,
         panels: known.weights(0).into_iter().map(weights).collect(),
     }];
     rows.extend(known.dense.iter().map(|&dense| HeatRow {
         name: format!("memberships for W with noise {dense}"),
         colours: Colours::Shares,
+        frames: Frames::Tall,
         panels: first().filter(|b| b.dense == dense).map(shares).collect(),
     }));
     let caption = format!(
