@@ -122,13 +122,28 @@ fn position(line: &str, word: &str, from: usize) -> Option<usize> {
     found.find(|&i| !content[..i].ends_with(inside) && !content[i + word.len()..].starts_with(inside))
 }
 
-/// A long list of valid names on a line of its own.
+/// A long list of valid names on a line of its own, a very long one on several.
 fn on_lines(message: &str) -> String {
     const LONG: usize = 160;
-    match message.split_once("; valid: ") {
-        Some((what, valid)) if message.chars().count() > LONG => format!("{what}\nvalid: {valid}"),
-        _ => message.to_owned(),
+    const VERY_LONG: usize = 300;
+    let Some((what, valid)) = message.split_once("; valid: ").filter(|_| message.chars().count() > LONG) else {
+        return message.to_owned();
+    };
+    let (mut text, mut width) = (format!("{what}\nvalid: "), "valid: ".len());
+    for (i, name) in valid.split(", ").enumerate() {
+        let more = name.chars().count() + ", ".len();
+        match i {
+            0 => {}
+            _ if width + more > VERY_LONG => {
+                text.push_str(",\n");
+                width = 0;
+            }
+            _ => text.push_str(", "),
+        }
+        text.push_str(name);
+        width += more;
     }
+    text
 }
 
 /// The parser's messages that speak of Rust or of the parser itself.

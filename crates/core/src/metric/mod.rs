@@ -341,12 +341,8 @@ impl FromStr for Metric {
 
     fn from_str(name: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|m| m.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
-            // Two lines, for they are many.
-            let [predictions, structure] = [true, false].map(|wanted| {
-                let names = Self::ALL.iter().filter(|m| m.is_prediction() == wanted).map(|m| m.name());
-                names.collect::<Vec<_>>().join(", ")
-            });
-            format!("unknown metric `{name}`; valid: {predictions},\n{structure}")
+            let valid: Vec<_> = Self::ALL.iter().map(|m| m.name()).collect();
+            format!("unknown metric `{name}`; valid: {}", valid.join(", "))
         })
     }
 }

@@ -155,7 +155,7 @@ fn what_is_missing_is_named() {
         ("dataset: Gone, metric: nMSE", "Low", "Gone could not be had: the network is down"),
         ("dataset: D, metric: nMSE", "Broken", "Broken on D failed: out of time"),
         ("dataset: D, metric: nMSE", "Later", "Later on D has not been run"),
-        ("dataset: D, metric: group-error", "Low", "`group-error` is not measured"),
+        ("dataset: D, metric: no-such-error", "Low", "`no-such-error` is not measured"),
         ("dataset: D, metric: MAE", "Low", "Low on D has no MAE; High on D has no MAE"),
         ("study: fig9, dataset: D, metric: nMSE", "Low", "the study fig9 has not been run"),
         (
