@@ -2,6 +2,8 @@
 //! numpy: tasks, features, groups, rows and steps as arguments.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,11 +24,10 @@ fn data([m, p, n]: [usize; 3], purpose: &str) -> MultiTask {
     MultiTask::new(features, Target::Regression, (0..m).map(task).collect()).expect("shapes fit")
 }
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let sizes: Vec<usize> = std::env::args().skip(1).filter_map(|a| a.parse().ok()).collect();
     let &[m, p, groups, n, steps] = sizes.as_slice() else {
-        eprintln!("usage: bigmtl_peer TASKS FEATURES GROUPS ROWS STEPS");
-        std::process::exit(2);
+        return Err("usage: bigmtl_peer TASKS FEATURES GROUPS ROWS STEPS".into());
     };
     let problem = Problem::new(data([m, p, n], "train"), Some(data([m, p, n], "valid")));
     let entry = method("bigmtl").expect("registered");
@@ -47,5 +48,6 @@ fn main() {
     };
     // What is done once cancels out.
     let (few, many) = (seconds(steps), seconds(3 * steps));
-    println!("{:.9}", (many - few) / (2 * steps) as f64);
+    writeln!(io::stdout(), "{:.9}", (many - few) / (2 * steps) as f64)?;
+    Ok(())
 }

@@ -131,3 +131,30 @@ fn fit(problem: &Problem, params: &Params, context: &Context) -> Result<Fitted, 
     fitted.traces = BTreeMap::from([("share-change".to_owned(), changes)]);
     Ok(fitted)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::dirichlet;
+    use super::*;
+    use mtl_core::Seed;
+
+    #[test]
+    fn the_subgradient_is_the_derivative_where_there_is_one() {
+        for (m, p) in [(5, 6), (7, 4)] {
+            let w = Array2::from_shape_fn((m, p), |(t, i)| ((t * t * 7 + i * 13 + t * i * 3) % 19) as f64 / 9.0 - 1.0);
+            let shares = dirichlet((3, m), &Seed::of(&"shares"));
+            let gradient = subgradient(&Theta::new(&shares, p), &w, 0.7).unwrap();
+            let value = |shares: &Array2<f64>| {
+                let scaled = Theta::new(shares, p).scaled(1.0, &w);
+                0.7 * Spectral::of(&scaled, None).unwrap().nuclear_norm()
+            };
+            for ((l, t), g) in gradient.indexed_iter() {
+                let (mut up, mut down) = (shares.clone(), shares.clone());
+                up[[l, t]] += 1e-6;
+                down[[l, t]] -= 1e-6;
+                let difference = (value(&up) - value(&down)) / 2e-6;
+                assert!((g - difference).abs() < 1e-6, "{g} {difference}");
+            }
+        }
+    }
+}

@@ -377,7 +377,7 @@ impl<'a> Search<'a> {
         }
         self.traces.change.push(norm(&(&self.shares - &before)) / (self.shares.ncols() as f64).sqrt());
         self.before = Some((before, s));
-        if params.variant == Variant::Cv && params.safeguard && (k + 1) % WINDOW == 0 && k >= WINDOW {
+        if params.variant == Variant::Cv && params.safeguard && (k + 1).is_multiple_of(WINDOW) && k >= WINDOW {
             let (now, then) = (self.traces.upper[k], self.traces.upper[k - WINDOW]);
             if now > then - PROGRESS * then.abs() {
                 self.step /= 2.0;

@@ -85,7 +85,7 @@ impl<'a> Source<'a> {
     pub(super) fn random(&self, number: usize) -> Result<Split, SolverError> {
         let seed = self.seed.stream(&format!("split {number}"));
         let first = self.pooled.distinct_inputs();
-        let (mut train, mut valid): (Vec<Arc<[usize]>>, Vec<Arc<[usize]>>) = (Vec::new(), Vec::new());
+        let (mut train, mut valid) = (Vec::<Arc<[usize]>>::new(), Vec::<Arc<[usize]>>::new());
         for (t, task) in self.pooled.tasks.iter().enumerate() {
             if first[t] < t {
                 train.push(Arc::clone(&train[first[t]]));

@@ -304,3 +304,25 @@ fn a_pool_of_one_is_one_split() {
     assert_eq!(pool.shares, split.shares);
     assert_eq!(pool.traces, split.traces);
 }
+
+#[test]
+fn alternation_ends_near_no_grouping() {
+    use crate::ParamValue::{Count, Number};
+    let problem = problem(5, 6, 6);
+    let (lambda, eps) = (0.5, 0.1);
+    let fit = |method: &str, given: &[(&str, crate::ParamValue)]| {
+        let entry = crate::method(method).unwrap();
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let point = ParamSet::new(&entry.params, &given).unwrap();
+        entry.fit_path(&problem, &[point], &context()).unwrap().remove(0)
+    };
+    let whole = fit("trace-norm", &[("lambda", Number(lambda)), ("ridge", Number(eps / 2.0)), ("tol", Number(1e-9))]);
+    for inner in [1, 10, 100] {
+        let given = [("lambda", Number(lambda)), ("eps", Number(eps)), ("inner", Count(inner)), ("n_groups", Count(3))];
+        let alternate = fit("alternate", &given);
+        // No shares cost less than none; the shares of the start cost more than those of the end.
+        let (found, least) = (alternate.objective.total, whole.objective.total);
+        assert!(found >= least * (1.0 - 1e-7) && found <= least * 1.05, "inner {inner}: {found} {least}");
+        assert!(alternate.shares.unwrap().sum_axis(Axis(0)).iter().all(|s| (s - 1.0).abs() < 1e-12));
+    }
+}
