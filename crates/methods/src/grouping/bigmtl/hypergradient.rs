@@ -34,14 +34,14 @@ impl State {
     /// Never for what is finite.
     pub(super) fn cold(theta: &Theta) -> Result<Self, SolverError> {
         let v = theta.zeros();
-        let spectral = Spectral::of(&v, None)?;
+        let spectral = Spectral::of_mirror(&v, None)?;
         Ok(Self { u: v.clone(), v, spectral })
     }
 
     fn step(&self, lower: &Lower, theta: &Theta, gamma: f64, w: &Array2<f64>) -> Result<Self, SolverError> {
         let mut v = self.v.clone();
         theta.add_scaled(gamma, w, &mut v);
-        let spectral = Spectral::of(&v, Some(&self.spectral))?;
+        let spectral = Spectral::of_mirror(&v, Some(&self.spectral))?;
         let u = spectral.mirror(lower.lambda);
         Ok(Self { v, spectral, u })
     }

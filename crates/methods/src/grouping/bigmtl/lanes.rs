@@ -20,9 +20,6 @@ const SWEEPS: usize = 60;
 /// squares.
 const SMALL: f64 = 1e-8;
 
-/// Entries below this share of one and the diagonal are rounding errors.
-const ROUNDING: f64 = 1e-16;
-
 /// Doubles in a vector register.
 pub(super) fn lanes() -> usize {
     struct Lanes;
@@ -170,15 +167,15 @@ impl Lanes {
 
     /// Eigenvalues of `a' a` for each group, `1 x cols`; the rows of `basis` become its eigenvectors, if they are those
     /// of the identity, or are turned with it: with `a = v basis'` they become those of `v' v`. Few sweeps do for a basis
-    /// that is nearly right.
+    /// that is nearly right. Entries below `rounding` times one and the diagonal count as zeros.
     ///
     /// # Errors
     /// If there is an entry that is not finite.
-    pub(super) fn eigenvalues(a: &Self, basis: &mut Self) -> Result<Self, NotFinite> {
+    pub(super) fn eigenvalues(a: &Self, basis: &mut Self, rounding: f64) -> Result<Self, NotFinite> {
         let mut gram = Self::half_gram(a);
         let mut angles = Self::unset(gram.shape(), gram.planes);
         for _ in 0..SWEEPS {
-            let largest = Arch::new().dispatch(Angles { a: &gram, angles: &mut angles });
+            let largest = Arch::new().dispatch(Angles { a: &gram, angles: &mut angles, rounding });
             if largest.is_nan() {
                 return Err(NotFinite);
             }
@@ -348,6 +345,7 @@ fn block<S: Simd, const FORM: u8, const R: usize, const C: usize>(
 struct Angles<'a> {
     a: &'a Lanes,
     angles: &'a mut Lanes,
+    rounding: f64,
 }
 
 impl WithSimd for Angles<'_> {
@@ -359,7 +357,7 @@ impl WithSimd for Angles<'_> {
         let a = S::as_simd_f64s(&self.a.values).0.chunks_exact((n * n).max(1));
         let angles = S::as_mut_simd_f64s(&mut self.angles.values).0.chunks_exact_mut((n * n).max(1));
         let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
-        let (rounding, tiny) = (simd.splat_f64s(ROUNDING), simd.splat_f64s(f64::MIN_POSITIVE));
+        let (rounding, tiny) = (simd.splat_f64s(self.rounding), simd.splat_f64s(f64::MIN_POSITIVE));
         let (mut largest, mut sum) = (zero, zero);
         for (a, angles) in a.zip(angles) {
             for p in 0..n {
@@ -521,7 +519,7 @@ mod tests {
             }
             let a = Lanes::inner_product(&x, &x);
             let mut basis = a.identity(n);
-            let values = Lanes::eigenvalues(&x, &mut basis).unwrap();
+            let values = Lanes::eigenvalues(&x, &mut basis, 1e-16).unwrap();
             for g in 0..groups {
                 for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
                     // A = sum_k value_k b_k b_k', and the b_k are orthonormal.
@@ -540,6 +538,6 @@ mod tests {
         let mut x = filled((3, 3), 2);
         x.set(1, (0, 2), f64::NAN);
         let mut basis = x.identity(3);
-        assert!(Lanes::eigenvalues(&x, &mut basis).is_err());
+        assert!(Lanes::eigenvalues(&x, &mut basis, 1e-16).is_err());
     }
 }

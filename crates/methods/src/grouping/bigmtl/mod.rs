@@ -156,7 +156,7 @@ impl Method for BiGmtl {
                         W(theta) = argmin L + eps/2 ||W||_F^2 + lambda sum_l ||theta_l . W||_*",
             targets: EITHER,
             citation: "Frecon, Salzo and Pontil (2020), Unveiling groups of related tasks in multi-task learning, ICPR",
-            revision: 1,
+            revision: 2,
         }
     }
 

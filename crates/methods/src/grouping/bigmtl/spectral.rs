@@ -7,6 +7,12 @@ use crate::linalg::NotFinite;
 /// Steps after which a basis that was carried on is found anew: rounding errors of rotations add up.
 const CARRIED: usize = 64;
 
+/// Entries of a rotated Gram matrix below this share of one and the diagonal are rounding errors.
+const ROUNDING: f64 = 1e-16;
+
+/// Those that functions of `I + V'V` do not notice: they need not tell eigenvalues far below one apart.
+const MIRROR_ROUNDING: f64 = 1e-14;
+
 /// Eigenvectors and eigenvalues of `V_l'V_l` with what functions of `V_l` need. `V_l` is `long x short`.
 #[derive(Debug, Clone)]
 pub(super) struct Spectral {
@@ -26,16 +32,28 @@ impl Spectral {
     /// # Errors
     /// If an entry is not finite.
     pub(super) fn of(v: &Lanes, before: Option<&Self>) -> Result<Self, NotFinite> {
+        Self::within(ROUNDING, v, before)
+    }
+
+    /// Decomposes as finely as [`Spectral::mirror`] and its derivative need, which saves most rotations of many states.
+    ///
+    /// # Errors
+    /// If an entry is not finite.
+    pub(super) fn of_mirror(v: &Lanes, before: Option<&Self>) -> Result<Self, NotFinite> {
+        Self::within(MIRROR_ROUNDING, v, before)
+    }
+
+    fn within(rounding: f64, v: &Lanes, before: Option<&Self>) -> Result<Self, NotFinite> {
         let short = v.shape().1;
         let (mut basis, mut values, age);
         match before.filter(|before| before.age < CARRIED) {
             Some(before) => {
                 (basis, age) = (before.basis.clone(), before.age + 1);
-                values = Lanes::eigenvalues(&Lanes::product_transposed(v, &basis), &mut basis)?;
+                values = Lanes::eigenvalues(&Lanes::product_transposed(v, &basis), &mut basis, rounding)?;
             }
             None => {
                 (basis, age) = (v.identity(short), 0);
-                values = Lanes::eigenvalues(v, &mut basis)?;
+                values = Lanes::eigenvalues(v, &mut basis, rounding)?;
             }
         }
         values.values_mut().iter_mut().for_each(|x| *x = x.max(0.0));

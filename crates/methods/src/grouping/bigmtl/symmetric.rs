@@ -4,28 +4,61 @@ use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::aligned::Aligned;
+use super::lanes::lanes;
 use crate::linalg::Cholesky;
 use crate::solver::SolverError;
 
 /// Rows that are read together.
 const ROWS: usize = 4;
 
-/// The lower half of a symmetric matrix by blocks of [`ROWS`] rows, each as long as the last of them.
+/// The lower half of a symmetric matrix by blocks of [`ROWS`] rows, each as long as the last of them. Left of the
+/// diagonal a block has a register's columns of its rows one after the other, so that it comes from memory in one stream.
 #[derive(Debug, Clone)]
 pub(super) struct Symmetric {
     n: usize,
     values: Aligned,
 }
 
+/// Rows `start..end`. Columns before `head` are interleaved, those from there to `end` are in rows.
+#[derive(Debug, Clone, Copy)]
+struct Block {
+    start: usize,
+    end: usize,
+    head: usize,
+}
+
+impl Block {
+    /// From top to bottom; the last one may have fewer rows.
+    fn all(n: usize, lanes: usize) -> impl Iterator<Item = Self> {
+        (0..n).step_by(ROWS).map(move |start| {
+            let end = (start + ROWS).min(n);
+            Self { start, end, head: if end - start == ROWS { start / lanes * lanes } else { 0 } }
+        })
+    }
+
+    fn rows(self) -> usize {
+        self.end - self.start
+    }
+
+    /// Its numbers, first those that are interleaved, and what comes after it.
+    fn split(self, values: &[f64]) -> (&[f64], &[f64], &[f64]) {
+        let (head, rest) = values.split_at(self.rows() * self.head);
+        let (tail, rest) = rest.split_at(self.rows() * (self.end - self.head));
+        (head, tail, rest)
+    }
+}
+
 impl Symmetric {
     pub(super) fn of(a: &Array2<f64>) -> Self {
-        let n = a.nrows();
+        let (n, lanes) = (a.nrows(), lanes());
         let mut values = Vec::new();
-        for start in (0..n).step_by(ROWS) {
-            let end = (start + ROWS).min(n);
+        for Block { start, end, head } in Block::all(n, lanes) {
+            for j in (0..head).step_by(lanes) {
+                (start..end).for_each(|i| values.extend((j..j + lanes).map(|j| a[[i, j]])));
+            }
             for i in start..end {
                 // Beyond the diagonal block there is nothing; inside it, each entry is kept once.
-                values.extend((0..end).map(|j| if j <= i { a[[i, j]] } else { 0.0 }));
+                values.extend((head..end).map(|j| if j <= i { a[[i, j]] } else { 0.0 }));
             }
         }
         let mut aligned = Aligned::unset(values.len());
@@ -35,14 +68,22 @@ impl Symmetric {
 
     /// The whole matrix.
     pub(super) fn to_full(&self) -> Array2<f64> {
+        let lanes = lanes();
         let mut full = Array2::zeros((self.n, self.n));
+        let mut set = |i: usize, j: usize, value: f64| {
+            full[[i, j]] = value;
+            full[[j, i]] = value;
+        };
         let mut rest = &*self.values;
-        for i in 0..self.n {
-            let (row, after) = rest.split_at((i / ROWS * ROWS + ROWS).min(self.n));
+        for block in Block::all(self.n, lanes) {
+            let (head, tail, after) = block.split(rest);
             rest = after;
-            for (j, &value) in row[..=i].iter().enumerate() {
-                full[[i, j]] = value;
-                full[[j, i]] = value;
+            for (k, &value) in head.iter().enumerate() {
+                let (chunk, lane) = (k / lanes, k % lanes);
+                set(block.start + chunk % block.rows(), chunk / block.rows() * lanes + lane, value);
+            }
+            for (row, i) in tail.chunks_exact(block.end - block.head).zip(block.start..) {
+                row[..=i - block.head].iter().zip(block.head..).for_each(|(&value, j)| set(i, j, value));
             }
         }
         full
@@ -75,22 +116,22 @@ impl WithSimd for Times<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { a: Symmetric { n, values }, v, out } = self;
-        let n = *n;
+        let Self { a: &Symmetric { n, ref values }, v, out } = self;
         out.fill(0.0);
         let mut rest = &**values;
-        for start in (0..n).step_by(ROWS) {
-            let end = (start + ROWS).min(n);
-            let (block, after) = rest.split_at((end - start) * end);
+        for block in Block::all(n, S::F64_LANES) {
+            let (head, tail, after) = block.split(rest);
             rest = after;
-            if end - start == ROWS {
-                let rows: [&[f64]; ROWS] = std::array::from_fn(|i| &block[i * end..i * end + start]);
-                let sums = left::<S>(simd, rows, &v[..start], &v[start..end], &mut out[..start]);
+            let Block { start, end, head: first } = block;
+            let width = end - first;
+            if block.rows() == ROWS {
+                let rows: [&[f64]; ROWS] = std::array::from_fn(|i| &tail[i * width..][..start - first]);
+                let sums = left::<S>(simd, head, rows, &v[..start], &v[start..end], &mut out[..start]);
                 for (o, sum) in out[start..end].iter_mut().zip(sums) {
                     *o += sum;
                 }
             } else {
-                for (row, i) in block.chunks_exact(end).zip(start..end) {
+                for (row, i) in tail.chunks_exact(width).zip(start..end) {
                     let mut sum = 0.0;
                     for j in 0..start {
                         out[j] += row[j] * v[i];
@@ -99,29 +140,30 @@ impl WithSimd for Times<'_> {
                     out[i] += sum;
                 }
             }
-            for (row, i) in block.chunks_exact(end).zip(start..end) {
-                for j in start..i {
-                    out[i] += row[j] * v[j];
-                    out[j] += row[j] * v[i];
+            for (row, i) in tail.chunks_exact(width).zip(start..end) {
+                let row = &row[start - first..];
+                for (j, &value) in (start..i).zip(row) {
+                    out[i] += value * v[j];
+                    out[j] += value * v[i];
                 }
-                out[i] += row[i] * v[i];
+                out[i] += row[i - start] * v[i];
             }
         }
     }
 }
 
-/// Four rows left of the diagonal block: their products with `v`, and `out` plus the rows times `own`.
+/// Four rows left of the diagonal block, interleaved but for the last columns: their products with `v`, and `out` plus the
+/// rows times `own`.
 #[inline(always)]
-fn left<S: Simd>(simd: S, rows: [&[f64]; ROWS], v: &[f64], own: &[f64], out: &mut [f64]) -> [f64; ROWS] {
-    let heads = rows.map(|row| S::as_simd_f64s(row));
+fn left<S: Simd>(simd: S, head: &[f64], tails: [&[f64]; ROWS], v: &[f64], own: &[f64], out: &mut [f64]) -> [f64; ROWS] {
+    let (head, _) = S::as_simd_f64s(head);
     let (v_head, v_tail) = S::as_simd_f64s(v);
     let (out_head, out_tail) = S::as_mut_simd_f64s(out);
     let factors: [_; ROWS] = std::array::from_fn(|i| simd.splat_f64s(own[i]));
     let mut sums = [simd.splat_f64s(0.0); ROWS];
-    let [a, b, c, d] = heads.map(|(head, _)| head);
-    for (((((o, &v), &a), &b), &c), &d) in out_head.iter_mut().zip(v_head).zip(a).zip(b).zip(c).zip(d) {
+    for ((o, &v), rows) in out_head.iter_mut().zip(v_head).zip(head.chunks_exact(ROWS)) {
         let mut to = *o;
-        for ((row, sum), factor) in [a, b, c, d].into_iter().zip(&mut sums).zip(factors) {
+        for ((&row, sum), factor) in rows.iter().zip(&mut sums).zip(factors) {
             to = simd.mul_add_e_f64s(row, factor, to);
             *sum = simd.mul_add_e_f64s(row, v, *sum);
         }
@@ -129,7 +171,7 @@ fn left<S: Simd>(simd: S, rows: [&[f64]; ROWS], v: &[f64], own: &[f64], out: &mu
     }
     let mut totals = sums.map(|sum| simd.reduce_sum_f64s(sum));
     for (j, (o, v)) in out_tail.iter_mut().zip(v_tail).enumerate() {
-        for (((_, tail), total), own) in heads.iter().zip(&mut totals).zip(own) {
+        for ((tail, total), own) in tails.iter().zip(&mut totals).zip(own) {
             *o += tail[j] * own;
             *total += tail[j] * v;
         }
