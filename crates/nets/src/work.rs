@@ -285,7 +285,10 @@ fn dense_parameters<R: Real>(
     let [blocks, inputs, outputs] = place.shape;
     let width = blocks * outputs;
     let weights = &mut out[place.range()];
-    for b in 0..blocks {
+    if rows.count == 0 {
+        weights.fill(R::ZERO);
+    }
+    for b in 0..blocks.min(rows.count * blocks) {
         let a = Block { data: &input[if dense.split { b * inputs } else { 0 }..], stride };
         let g = Block { data: &grad[b * outputs..], stride: width };
         let c = Out { data: &mut weights[b * inputs * outputs..][..inputs * outputs], stride: outputs };
@@ -315,15 +318,17 @@ fn dense_input<R: Real>(
     let place = net.layout.place(dense.weights);
     let [blocks, inputs, outputs] = place.shape;
     let weights = params.slice(place, rows.task);
+    let add = std::mem::replace(filled, true);
+    if rows.count == 0 {
+        return;
+    }
     turned.resize(turned.len().max(inputs * outputs), R::ZERO);
     for b in 0..blocks {
         transpose([inputs, outputs], &weights[b * inputs * outputs..], turned);
         let g = Block { data: &grad[b * outputs..], stride: blocks * outputs };
         let w = Block { data: &turned[..], stride: inputs };
         let c = Out { data: &mut below[if dense.split { b * inputs } else { 0 }..], stride };
-        let add = *filled || (b > 0 && !dense.split);
-        let start = if add { Start::Add } else { Start::Zero };
+        let start = if add || (b > 0 && !dense.split) { Start::Add } else { Start::Zero };
         product([rows.count, inputs, outputs], g, w, start, c);
     }
-    *filled = true;
 }
