@@ -247,7 +247,7 @@ def steps_a_second(model, seconds):
 
 
 def same_losses(model, expected):
-    losses = [float(model.step(batch)) for batch in model.recorded()]
+    losses = [model.step(batch).item() for batch in model.recorded()]
     return max(abs(a - b) / abs(b) for a, b in zip(losses, expected))
 
 

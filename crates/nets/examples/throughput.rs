@@ -112,12 +112,8 @@ fn ssmtl(penalised: bool) -> Work {
         let activation = if l == 3 { Activation::Linear } else { Activation::LeakyRelu(0.01) };
         node = net.dense(node, Layer::new(&format!("layer{l}"), Own::Task, width, activation));
     }
-    let plan = Plan {
-        epochs: 1,
-        batching: Batching::EqualRows(ROWS),
-        optimiser: Optimiser::adam(1e-3),
-        keep: Keep::Last,
-    };
+    let plan =
+        Plan { epochs: 1, batching: Batching::EqualRows(ROWS), optimiser: Optimiser::adam(1e-3), keep: Keep::Last };
     let mut trainer = Trainer::new(plan, Seed::of(&"run"), tasks);
     let mut model = Model::new(net, Loss::Logistic);
     model.start_uniform(&Seed::of(&"init"), &trainer.labels);

@@ -166,10 +166,8 @@ impl Order {
     /// Number of steps of an epoch.
     pub fn steps(&self) -> usize {
         match self.batching {
-            Batching::EqualRows(size) => {
-                self.sizes.iter().map(|&n| n.div_ceil(size.max(1))).max().unwrap_or(0)
-            }
-            Batching::Pooled(_) => self.shuffled[0].len().div_ceil(self.pooled()).min(usize::MAX),
+            Batching::EqualRows(size) => self.sizes.iter().map(|&n| n.div_ceil(size.max(1))).max().unwrap_or(0),
+            Batching::Pooled(_) => self.shuffled[0].len().div_ceil(self.pooled()),
         }
     }
 
@@ -256,8 +254,7 @@ mod tests {
         let mut sizes = Vec::new();
         while order.next(&mut batch) {
             assert!(batch.samples.is_sorted());
-            let total: f64 =
-                (0..3).map(|t| batch.weights[t] * (batch.starts[t + 1] - batch.starts[t]) as f64).sum();
+            let total: f64 = (0..3).map(|t| batch.weights[t] * (batch.starts[t + 1] - batch.starts[t]) as f64).sum();
             assert!((total - 1.0).abs() < 1e-12);
             seen.extend_from_slice(&batch.samples);
             sizes.push(batch.len());

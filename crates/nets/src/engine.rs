@@ -250,14 +250,7 @@ impl<R: Real> Piece<R> {
     }
 
     /// `out`: a task's row of the gradients; shared ones go to the piece's own.
-    fn backward(
-        &mut self,
-        net: &Net,
-        params: &Params<R>,
-        phase: &Phase,
-        noise: Option<Noise>,
-        out: Option<&mut [R]>,
-    ) {
+    fn backward(&mut self, net: &Net, params: &Params<R>, phase: &Phase, noise: Option<Noise>, out: Option<&mut [R]>) {
         let about = self.about(noise);
         let out = out.unwrap_or(&mut self.partial);
         self.work.backward(net, params, phase.nodes.clone(), about, out, &mut self.filled);
@@ -345,7 +338,9 @@ fn phases(net: &Net) -> Vec<Phase> {
                 }
             }
         }
-        if own == Own::Shared && let Op::Dense { dense, .. } = &net.nodes[node].op {
+        if own == Own::Shared
+            && let Op::Dense { dense, .. } = &net.nodes[node].op
+        {
             let ids = [Some(dense.weights), dense.bias];
             phases[p].parameters.extend(ids.into_iter().flatten().map(|id| net.layout.place(id).range()));
         }

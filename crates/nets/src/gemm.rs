@@ -71,85 +71,106 @@ impl<R: Real, const TRANSPOSED: bool> WithSimd for Product<'_, R, TRANSPOSED> {
         let n = self.size[1];
         let mut j = 0;
         while j + 16 <= n {
-            self.columns::<16>(j);
+            self.columns::<6, 16, false>(j, 16);
             j += 16;
         }
-        if j + 8 <= n {
-            self.columns::<8>(j);
-            j += 8;
-        }
-        if j + 4 <= n {
-            self.columns::<4>(j);
-            j += 4;
-        }
-        while j < n {
-            self.columns::<1>(j);
-            j += 1;
+        match n - j {
+            0 => {}
+            1 => self.columns::<8, 1, false>(j, 1),
+            4 => self.columns::<8, 4, false>(j, 4),
+            8 => self.columns::<8, 8, false>(j, 8),
+            rest @ 2..=3 => self.columns::<8, 4, true>(j, rest),
+            rest @ 5..=7 => self.columns::<8, 8, true>(j, rest),
+            rest => self.columns::<6, 16, true>(j, rest),
         }
     }
 }
 
 impl<R: Real, const TRANSPOSED: bool> Product<'_, R, TRANSPOSED> {
+    /// `width <= N` columns of the result, from column `j` on; mostly in tiles of `M` rows.
     #[inline(always)]
-    fn columns<const N: usize>(&mut self, j: usize) {
+    fn columns<const M: usize, const N: usize, const PARTIAL: bool>(&mut self, j: usize, width: usize) {
         let m = self.size[0];
         let mut i = 0;
-        while i + 6 <= m {
-            self.tile::<6, N>(i, j);
-            i += 6;
+        while i + M <= m {
+            self.tile::<M, N, PARTIAL>(i, j, width);
+            i += M;
         }
         if i + 4 <= m {
-            self.tile::<4, N>(i, j);
+            self.tile::<4, N, PARTIAL>(i, j, width);
             i += 4;
         }
         if i + 2 <= m {
-            self.tile::<2, N>(i, j);
+            self.tile::<2, N, PARTIAL>(i, j, width);
             i += 2;
         }
         if i < m {
-            self.tile::<1, N>(i, j);
+            self.tile::<1, N, PARTIAL>(i, j, width);
         }
     }
 
-    /// `M` rows and `N` columns of the result, from row `i` and column `j` on.
+    /// `M` rows of them, from row `i` on.
+    ///
+    /// A tile is always computed as wide as its vectors. What is too much comes from the rows after, and is not kept.
     #[inline(always)]
-    fn tile<const M: usize, const N: usize>(&mut self, i: usize, j: usize) {
+    fn tile<const M: usize, const N: usize, const PARTIAL: bool>(&mut self, i: usize, j: usize, width: usize) {
         let k = self.size[2];
         let mut sums: [[R; N]; M] = match self.start {
             Start::Zero => [[R::ZERO; N]; M],
+            Start::Row(row) if PARTIAL => [first(&row[j..], width); M],
             Start::Row(row) => [*part(row, j); M],
+            Start::Add if PARTIAL => {
+                array::from_fn(|r| black_box(first(&self.c.data[(i + r) * self.c.stride + j..], width)))
+            }
             Start::Add => array::from_fn(|r| *part(self.c.data, (i + r) * self.c.stride + j)),
         };
-        if k == 0 {
-            // Nothing to add, and no rows to take slices of.
-        } else if TRANSPOSED {
-            // Hidden from the compiler that these are neighbours: it would load them as one vector and take that
-            // apart again for every multiply-add.
-            let stride = self.a.stride;
-            let a: [&[R]; M] = array::from_fn(|r| &black_box(self.a.data)[i + r..][..(k - 1) * stride + 1]);
-            for l in 0..k {
-                let b: &[R; N] = part(self.b.data, l * self.b.stride + j);
-                for r in 0..M {
-                    let factor = a[r][l * stride];
-                    for s in 0..N {
-                        sums[r][s] = factor.mul_add(b[s], sums[r][s]);
-                    }
-                }
+        if k > 0 {
+            let (a_stride, b_stride) = (self.a.stride, self.b.stride);
+            let (rows, stride): ([&[R]; M], usize) = if TRANSPOSED {
+                // Hidden from the compiler that a column's entries are neighbours: it would load them as one vector
+                // and take that apart again for every multiply-add.
+                (array::from_fn(|r| &black_box(self.a.data)[i + r..][..(k - 1) * a_stride + 1]), a_stride)
+            } else {
+                (array::from_fn(|r| &self.a.data[(i + r) * a_stride..][..k]), 1)
+            };
+            // Rows from which as much as a tile is wide can be read.
+            let whole = match self.b.data.len().checked_sub(j + N) {
+                _ if !PARTIAL => k,
+                Some(room) => k.min(room / b_stride + 1),
+                None => 0,
+            };
+            for l in 0..whole {
+                multiply_add(&mut sums, &rows, l * stride, part(self.b.data, l * b_stride + j));
             }
-        } else {
-            let a: [&[R]; M] = array::from_fn(|r| &self.a.data[(i + r) * self.a.stride..][..k]);
-            for l in 0..k {
-                let b: &[R; N] = part(self.b.data, l * self.b.stride + j);
-                for r in 0..M {
-                    let factor = a[r][l];
-                    for s in 0..N {
-                        sums[r][s] = factor.mul_add(b[s], sums[r][s]);
-                    }
-                }
+            for l in whole..k {
+                multiply_add(&mut sums, &rows, l * stride, &first(&self.b.data[l * b_stride + j..], width));
             }
         }
-        for (r, row) in sums.iter().enumerate() {
-            self.c.data[(i + r) * self.c.stride + j..][..N].copy_from_slice(row);
+        if PARTIAL {
+            // A copy: what is read in part would otherwise be kept in memory from the start.
+            for (r, row) in black_box(sums).iter().enumerate() {
+                self.c.data[(i + r) * self.c.stride + j..][..width].copy_from_slice(&row[..width]);
+            }
+        } else {
+            for (r, row) in sums.iter().enumerate() {
+                self.c.data[(i + r) * self.c.stride + j..][..N].copy_from_slice(row);
+            }
+        }
+    }
+}
+
+/// Adds the outer product of the rows' entries at a position and `b`.
+#[inline(always)]
+fn multiply_add<R: Real, const M: usize, const N: usize>(
+    sums: &mut [[R; N]; M],
+    rows: &[&[R]; M],
+    at: usize,
+    b: &[R; N],
+) {
+    for (sums, row) in sums.iter_mut().zip(rows) {
+        let factor = row[at];
+        for (sum, &b) in sums.iter_mut().zip(b) {
+            *sum = factor.mul_add(b, *sum);
         }
     }
 }
@@ -161,6 +182,14 @@ fn part<R, const N: usize>(data: &[R], start: usize) -> &[R; N] {
         Some(chunk) => chunk,
         None => panic!("a matrix is shorter than its size says"),
     }
+}
+
+/// The first `width` numbers, and zeros.
+#[inline(always)]
+fn first<R: Real, const N: usize>(data: &[R], width: usize) -> [R; N] {
+    let mut out = [R::ZERO; N];
+    out[..width].copy_from_slice(&data[..width]);
+    out
 }
 
 /// `B = A'`: `A` is `m x n`, `B` comes out without gaps.
@@ -188,7 +217,7 @@ mod tests {
     #[test]
     fn products_are_those_of_the_textbook_for_all_tile_sizes() {
         for m in [1, 2, 3, 5, 6, 7, 11, 13] {
-            for n in [1, 2, 4, 5, 8, 15, 16, 29, 37] {
+            for n in [1, 2, 3, 4, 5, 8, 9, 15, 16, 29, 37] {
                 for k in [0, 1, 3, 17] {
                     let (a, b, bias) = (numbers(m * k, 1), numbers(k * n, 2), numbers(n, 3));
                     let mut turned = vec![0.0; m * k];

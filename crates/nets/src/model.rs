@@ -128,12 +128,12 @@ impl<R: Real> Model<R> {
     /// does not depend on which other tasks there are.
     pub fn start(&mut self, id: ParamId, start: Start, seed: &Seed, labels: &[String]) {
         let place = self.layout().place(id).clone();
-        let tasks = if place.own == Own::Shared { 1 } else { self.layout().tasks };
-        for task in 0..tasks {
-            let stream = match place.own {
-                Own::Shared => format!("init/{}", place.name),
-                Own::Task => format!("init/{}/{}", place.name, labels[task]),
-            };
+        let name = format!("init/{}", place.name);
+        let streams = match place.own {
+            Own::Shared => vec![name],
+            Own::Task => labels[..self.layout().tasks].iter().map(|label| format!("{name}/{label}")).collect(),
+        };
+        for (task, stream) in streams.into_iter().enumerate() {
             let mut rng = seed.stream(&stream).rng();
             let [_, inputs, outputs] = place.shape;
             for (i, w) in self.free.slice_mut(&place, task).iter_mut().enumerate() {

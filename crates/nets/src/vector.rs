@@ -20,7 +20,10 @@ fn strands<R: Real>(a: &[R], b: &[R], term: impl Fn(R, R) -> R) -> R {
             sums[i] += term(a[i], b[i]);
         }
     }
-    let rest: R = a_rest.iter().zip(b_rest).map(|(&a, &b)| term(a, b)).sum();
+    let mut rest = R::ZERO;
+    for (&a, &b) in a_rest.iter().zip(b_rest) {
+        rest += term(a, b);
+    }
     let [a, b, c, d, e, f, g, h] = sums;
     ((a + e) + (b + f)) + ((c + g) + (d + h)) + rest
 }
@@ -52,7 +55,9 @@ pub(crate) fn absolute<R: Real>(a: &[R]) -> R {
 /// `out += factor a`.
 #[inline(always)]
 pub(crate) fn add<R: Real>(factor: R, a: &[R], out: &mut [R]) {
-    out.iter_mut().zip(a).for_each(|(out, &a)| *out += factor * a);
+    for (out, &a) in out.iter_mut().zip(a) {
+        *out += factor * a;
+    }
 }
 
 /// `out += factor (a - b)`.

@@ -285,9 +285,7 @@ fn dense_parameters<R: Real>(
     let [blocks, inputs, outputs] = place.shape;
     let width = blocks * outputs;
     let weights = &mut out[place.range()];
-    if rows.count == 0 {
-        weights.fill(R::ZERO);
-    }
+    weights.fill(R::ZERO);
     for b in 0..blocks.min(rows.count * blocks) {
         let a = Block { data: &input[if dense.split { b * inputs } else { 0 }..], stride };
         let g = Block { data: &grad[b * outputs..], stride: width };

@@ -13,8 +13,8 @@ use mtl_nets::model::{Model, Start};
 use mtl_nets::net::{Activation, Layer, Net};
 use mtl_nets::optimiser::Optimiser;
 use mtl_nets::params::{Own, ParamId, Params, Role};
-use mtl_nets::penalty::{Axes, Decay, Mrn, OpenGates, Penalty, Spread, Structured, Terms};
-use mtl_nets::proximal::{Form, Proximal, SparseGroups, Topics};
+use mtl_nets::penalty::{Axes, Decay, Mrn, OpenGates, Spread, Structured, Terms};
+use mtl_nets::proximal::{Form, SparseGroups, Topics};
 use mtl_nets::trainer::{Epoch, History, Keep, Plan, TrainError, Trainer};
 
 fn sgd(rate: f64) -> Optimiser {
@@ -35,7 +35,7 @@ fn run<R: mtl_nets::real::Real>(
 }
 
 /// Every penalty and proximal map that fits the network.
-fn terms(model: &Model<f32>) -> (Vec<Box<dyn Penalty<f32>>>, Vec<Box<dyn Proximal<f32>>>) {
+fn add_terms(trainer: &mut Trainer<f32>, model: &Model<f32>) {
     let layout = model.layout();
     let ids = |own: Own, role: Role| -> Vec<ParamId> {
         let places = layout.places().iter().enumerate();
@@ -44,21 +44,20 @@ fn terms(model: &Model<f32>) -> (Vec<Box<dyn Penalty<f32>>>, Vec<Box<dyn Proxima
     let own = ids(Own::Task, Role::Weights);
     let single: Vec<ParamId> = own.iter().copied().filter(|&id| layout.place(id).shape[0] == 1).collect();
     let every = Terms { nets: 1e-3, unit_pairs: 1e-3, units: 1e-3, weights: 1e-3, ..Terms::default() };
-    let mut penalties: Vec<Box<dyn Penalty<f32>>> = vec![
+    trainer.penalties = vec![
         Box::new(Structured::new(layout, own.iter().map(|&id| (id, every.clone())).collect())),
         Box::new(Spread::new(layout, 1e-4, &own)),
         Box::new(Mrn::new(layout, 1e-3, 2, Axes::All, &single)),
         Box::new(Decay::new(layout, 1e-3, &[own.clone(), ids(Own::Shared, Role::Weights)].concat())),
     ];
     for id in ids(Own::Task, Role::Gates) {
-        penalties.push(Box::new(OpenGates::new(layout, 1e-2, 0.5, id)));
+        trainer.penalties.push(Box::new(OpenGates::new(layout, 1e-2, 0.5, id)));
     }
-    let mut proximals: Vec<Box<dyn Proximal<f32>>> =
-        vec![Box::new(SparseGroups::new(layout, 1e-2, 1e-2, own.iter().map(|&id| (id, Vec::new())).collect()))];
+    let layers = own.iter().map(|&id| (id, Vec::new())).collect();
+    trainer.proximals = vec![Box::new(SparseGroups::new(layout, 1e-2, 1e-2, layers))];
     if let Some(hidden) = layout.find("hidden").filter(|&id| layout.place(id).own == Own::Task) {
-        proximals.push(Box::new(Topics::new(layout, Form::Exclusive, 1e-2, &[hidden])));
+        trainer.proximals.push(Box::new(Topics::new(layout, Form::Exclusive, 1e-2, &[hidden])));
     }
-    (penalties, proximals)
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
                     let data = samples(&[120, 80, 130, 33], outputs, 3).balance(&[120, 80, 130, 33]);
                     let validation = samples(&[70, 10, 65, 9], outputs, 4);
                     let mut trainer = Trainer::new(plan(batching, optimiser, Keep::LeastLoss), Seed::of(&7), 4);
-                    (trainer.penalties, trainer.proximals) = terms(&model);
+                    add_terms(&mut trainer, &model);
                     let history = run(&mut trainer, &mut model, &data, Some(&validation));
                     (model.free().clone(), history)
                 })
@@ -203,6 +202,42 @@ fn degenerate_networks_are_simpler_ones() {
     for (a, b) in before.iter().zip(tomato.predict(1, &data.tasks[1].inputs)) {
         assert!((a - b).abs() < 1e-14, "equal topics do not need a gate");
     }
+}
+
+/// Invariants 9 and 11 of the same section: a single expert leaves its gate without a gradient, and a task's samples
+/// seen twice change nothing when tasks are balanced.
+#[test]
+fn single_experts_and_doubled_tasks() {
+    let data = samples::<f64>(&[30, 20, 30, 30], 3, 8);
+    let mut net = Net::new(4, INPUTS);
+    let experts = net.dense(net.input(), Layer::new("experts", Own::Shared, 4, Activation::Relu));
+    let gate = net.dense(net.input(), Layer::new("gate", Own::Task, 1, Activation::Softmax));
+    let mixed = net.mix(gate, experts);
+    net.dense(mixed, Layer::new("output", Own::Task, 3, Activation::Linear));
+    let mut model = Model::<f64>::new(net, Loss::SoftmaxCrossEntropy);
+    model.start_uniform(&Seed::of(&1), &labels(4));
+    let gradient = |model: &mut Model<f64>, data: &Data<f64>, sizes: &[usize]| {
+        let data = data.clone().balance(sizes);
+        let mut batch = mtl_nets::batch::Batch::default();
+        let mut order = mtl_nets::batch::Order::new(Batching::Pooled(1000), &data, &labels(4), &Seed::of(&1));
+        assert!(order.next(&mut batch));
+        let mut grads = Params::zeros(model.layout());
+        let loss = model.gradient(&data, &batch, None, &mut grads);
+        (loss, grads)
+    };
+    let (loss, grads) = gradient(&mut model, &data, &[30, 20, 30, 30]);
+    let gate = model.layout().place(model.layout().find("gate").expect("a gate")).clone();
+    assert!((0..4).all(|task| grads.slice(&gate, task).iter().all(|&g| g == 0.0)));
+
+    let Samples { inputs, targets } = data.tasks[1].clone();
+    let mut doubled = data.clone();
+    doubled.tasks[1] = Samples {
+        inputs: Arc::new([&inputs[..], &inputs[..]].concat()),
+        targets: [&targets[..], &targets[..]].concat(),
+    };
+    let (again, same) = gradient(&mut model, &doubled, &[30, 40, 30, 30]);
+    assert!((loss - again).abs() < 1e-13);
+    assert!(grads.iter().zip(same.iter()).all(|(a, b)| (a - b).abs() < 1e-13));
 }
 
 #[test]

@@ -64,8 +64,12 @@ impl<R: Real> Tucker<R> {
             let place = net.place(id).clone();
             assert!(place.own == Own::Task && place.shape[0] == 1, "{} is no layer stacked over tasks", place.name);
             let [_, inputs, outputs] = place.shape;
-            let shapes =
-                [("core", [r3, r1, r2]), ("inputs", [1, inputs, r1]), ("outputs", [1, outputs, r2]), ("tasks", [1, net.tasks, r3])];
+            let shapes = [
+                ("core", [r3, r1, r2]),
+                ("inputs", [1, inputs, r1]),
+                ("outputs", [1, outputs, r2]),
+                ("tasks", [1, net.tasks, r3]),
+            ];
             let factors = shapes.map(|(name, shape)| {
                 let id = layout.push(&format!("{}.{name}", place.name), Own::Shared, Role::Factor, shape);
                 layout.place(id).clone()
@@ -237,6 +241,62 @@ impl<R: Real> Reparametrisation<R> for Tucker<R> {
                 add(R::ONE, &room.by_outputs, out.slice_mut(by_outputs, 0));
                 out.slice_mut(by_tasks, 0)[task * r3..][..r3].copy_from_slice(&room.by_tasks);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::penalty::sample;
+
+    fn net() -> (Layout, ParamId) {
+        let mut net = Layout::new(4);
+        net.push("bottom", Own::Shared, Role::Weights, [1, 3, 5]);
+        let id = net.push("hidden", Own::Task, Role::Weights, [1, 5, 3]);
+        net.push("hidden.bias", Own::Task, Role::Bias, [1, 1, 3]);
+        (net, id)
+    }
+
+    fn rebuilt(net: &Layout, id: ParamId, params: &Params<f64>, ranks: [usize; 3]) -> Params<f64> {
+        let mut tucker = Tucker::<f64>::new(net, &[(id, ranks)]);
+        let mut free = Params::zeros(tucker.layout());
+        assert!(tucker.factorise(params, &mut free).is_some());
+        let mut out = Params::zeros(net);
+        tucker.compose(&free, &mut out);
+        out
+    }
+
+    #[test]
+    fn full_ranks_reproduce_the_weights() {
+        let (net, id) = net();
+        let params = sample(&net);
+        assert_eq!(Tucker::ranks(&net, &params, id, 0.0), Some([5, 3, 4]));
+        let out = rebuilt(&net, id, &params, [5, 3, 4]);
+        for t in 0..4 {
+            for (a, b) in params.slice(net.place(id), t).iter().zip(out.slice(net.place(id), t)) {
+                assert!((a - b).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn weights_of_low_rank_are_found_at_low_rank() {
+        let (net, id) = net();
+        let mut params = sample(&net);
+        // One matrix of rank 2 for all tasks, scaled, and a speck of noise.
+        let base: Vec<f64> = (0..15).map(|i| f64::from(i / 3) + f64::from(i % 3) * f64::from(i / 3 - 2)).collect();
+        for t in 0..4 {
+            let noise = params.slice(net.place(id), t).to_vec();
+            for ((w, b), noise) in params.slice_mut(net.place(id), t).iter_mut().zip(&base).zip(noise) {
+                *w = (t + 1) as f64 * b + 1e-9 * noise;
+            }
+        }
+        let ranks = Tucker::ranks(&net, &params, id, 0.01).expect("finite weights");
+        assert_eq!(ranks, [2, 2, 1]);
+        let out = rebuilt(&net, id, &params, ranks);
+        for (a, b) in params.slice(net.place(id), 2).iter().zip(out.slice(net.place(id), 2)) {
+            assert!((a - b).abs() < 1e-7);
         }
     }
 }

@@ -238,8 +238,7 @@ mod tests {
                     }
                 }
             }
-            let expected: f64 =
-                pairs().map(|([t, i, j], product)| product * c[0][t] * c[1][i] * c[2][j]).sum();
+            let expected: f64 = pairs().map(|([t, i, j], product)| product * c[0][t] * c[1][i] * c[2][j]).sum();
             let value = penalty.add(&params, &mut Params::zeros(&layout));
             assert!((value - expected).abs() < 1e-10 * expected.abs(), "{value} {expected}");
             assert!(deviation(&mut penalty, &params) < 1e-8);

@@ -1,11 +1,12 @@
 //! Selection and clustering of weights, units and whole networks: the penalties of SSMTL_t and of what it generalises.
 
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::Penalty;
 use crate::params::{Layout, ParamId, Params, Place};
 use crate::real::Real;
-use crate::vector::{absolute, add, add_difference, distance, inverse, square, wide};
+use crate::vector::{absolute, add, add_difference, distance, inverse, square};
 
 /// Which weights of a layer form a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,11 +67,8 @@ impl<R: Real> Structured<R> {
         }
         let groups = layers.iter().map(|(place, terms)| groups(place, terms)).sum();
         let paired = layers.iter().any(|(_, terms)| terms.nets != 0.0 || terms.unit_pairs != 0.0);
-        let pairs: Vec<_> = if paired {
-            (0..tasks).flat_map(|j| (j + 1..tasks).map(move |k| (j, k))).collect()
-        } else {
-            Vec::new()
-        };
+        let pairs: Vec<_> =
+            if paired { (0..tasks).flat_map(|j| (j + 1..tasks).map(move |k| (j, k))).collect() } else { Vec::new() };
         Self {
             factors: vec![R::ZERO; pairs.len() * groups],
             pair_values: vec![0.0; pairs.len()],
@@ -82,7 +80,15 @@ impl<R: Real> Structured<R> {
         }
     }
 
+    /// Position of a pair among `pairs`.
+    #[inline(always)]
+    fn pair_index(&self, a: usize, b: usize) -> usize {
+        let (j, k) = (a.min(b), a.max(b));
+        j * (2 * self.tasks - j - 1) / 2 + k - j - 1
+    }
+
     /// Norms of all differences between two tasks: the value, and the factors of the gradient.
+    #[inline(always)]
     fn pair(&self, params: &Params<R>, (j, k): (usize, usize), mut factors: &mut [R]) -> f64 {
         let mut value = 0.0;
         for (place, terms) in &self.layers {
@@ -96,8 +102,9 @@ impl<R: Real> Structured<R> {
             let width = place.shape[2];
             match terms.groups {
                 Groups::Outgoing => {
-                    let rows = a.chunks_exact(width).zip(b.chunks_exact(width));
-                    mine.iter_mut().zip(rows).for_each(|(square, (a, b))| *square = distance(a, b));
+                    for ((square, a), b) in mine.iter_mut().zip(a.chunks_exact(width)).zip(b.chunks_exact(width)) {
+                        *square = distance(a, b);
+                    }
                 }
                 Groups::Incoming => {
                     mine.fill(R::ZERO);
@@ -129,6 +136,7 @@ impl<R: Real> Structured<R> {
     }
 
     /// One task's derivatives, and the value of what concerns it alone.
+    #[inline(always)]
     fn task(&self, params: &Params<R>, task: usize, grads: &mut [R]) -> f64 {
         let (mut value, mut first) = (0.0, 0);
         for (place, terms) in &self.layers {
@@ -136,23 +144,16 @@ impl<R: Real> Structured<R> {
             value += selection(place, terms, task, own, grads);
             let (width, groups) = (place.shape[2], groups(place, terms));
             if terms.nets != 0.0 || terms.unit_pairs != 0.0 {
-                for (p, &(j, k)) in self.pairs.iter().enumerate() {
-                    let other = if j == task { k } else { j };
-                    if j != task && k != task {
-                        continue;
-                    }
-                    let factors = &self.factors[p * self.groups + first..][..groups];
-                    let rows = own.chunks_exact(width).zip(params.slice(place, other).chunks_exact(width));
-                    let rows = rows.zip(grads.chunks_exact_mut(width));
-                    match terms.groups {
-                        Groups::Outgoing => {
-                            for (((a, b), grad), &factor) in rows.zip(factors) {
-                                add_difference(factor, a, b, grad);
-                            }
-                        }
-                        Groups::Incoming => {
-                            for ((a, b), grad) in rows {
-                                for (((grad, &a), &b), &factor) in grad.iter_mut().zip(a).zip(b).zip(factors) {
+                // Row by row, so that a row and its derivatives stay at hand while the other tasks pass by.
+                let rows = own.chunks_exact(width).zip(grads.chunks_exact_mut(width)).enumerate();
+                for (r, (row, grad)) in rows {
+                    for other in (0..self.tasks).filter(|&other| other != task) {
+                        let factors = &self.factors[self.pair_index(task, other) * self.groups + first..][..groups];
+                        let there = &params.slice(place, other)[r * width..][..width];
+                        match terms.groups {
+                            Groups::Outgoing => add_difference(factors[r], row, there, grad),
+                            Groups::Incoming => {
+                                for (((grad, &a), &b), &factor) in grad.iter_mut().zip(row).zip(there).zip(factors) {
                                     *grad += factor * (a - b);
                                 }
                             }
@@ -214,19 +215,56 @@ fn groups(place: &Place, terms: &Terms) -> usize {
     }
 }
 
+/// [`Structured::pair`], compiled for the widest vectors at hand.
+struct Pair<'a, R> {
+    penalty: &'a Structured<R>,
+    params: &'a Params<R>,
+    pair: (usize, usize),
+    factors: &'a mut [R],
+}
+
+impl<R: Real> WithSimd for Pair<'_, R> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        self.penalty.pair(self.params, self.pair, self.factors)
+    }
+}
+
+/// [`Structured::task`], likewise.
+struct OfTask<'a, R> {
+    penalty: &'a Structured<R>,
+    params: &'a Params<R>,
+    task: usize,
+    grads: &'a mut [R],
+}
+
+impl<R: Real> WithSimd for OfTask<'_, R> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        self.penalty.task(self.params, self.task, self.grads)
+    }
+}
+
 impl<R: Real> Penalty<R> for Structured<R> {
     fn add(&mut self, params: &Params<R>, grads: &mut Params<R>) -> f64 {
         let mut factors = std::mem::take(&mut self.factors);
         let mut values = std::mem::take(&mut self.pair_values);
         let chunks = factors.par_chunks_mut(self.groups.max(1)).zip(&mut values).zip(&self.pairs);
-        chunks.for_each(|((factors, value), &pair)| *value = wide(|| self.pair(params, pair, factors)));
+        chunks.for_each(|((factors, value), &pair)| {
+            *value = Arch::new().dispatch(Pair { penalty: self, params, pair, factors })
+        });
         (self.factors, self.pair_values) = (factors, values);
 
         let mut values = std::mem::take(&mut self.task_values);
         let rows = grads.tasks.par_chunks_mut(grads.stride.max(1)).zip(&mut values).enumerate();
-        rows.for_each(|(task, (row, value))| *value = wide(|| self.task(params, task, row)));
+        rows.for_each(|(task, (row, value))| {
+            *value = Arch::new().dispatch(OfTask { penalty: self, params, task, grads: row })
+        });
         self.task_values = values;
-        debug_assert_eq!(self.task_values.len(), self.tasks);
         self.pair_values.iter().sum::<f64>() + self.task_values.iter().sum::<f64>()
     }
 }

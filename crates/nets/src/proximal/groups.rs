@@ -85,10 +85,10 @@ mod tests {
         let factors: Vec<f64> = (0..20).map(|g| if g == 7 { f64::INFINITY } else { 1.0 + f64::from(g % 2) }).collect();
         SparseGroups::new(&layout, units, weights, vec![(id, factors.clone())]).apply(&mut after, rate);
         let mut zeros = 0;
-        for g in 0..20 {
+        for (g, factor) in factors.iter().enumerate() {
             let (v, w) = (&before.tasks[g * 3..][..3], &after.tasks[g * 3..][..3]);
             let norm = w.iter().map(|w| w * w).sum::<f64>().sqrt();
-            let whole = rate * units * factors[g];
+            let whole = rate * units * factor;
             if norm == 0.0 {
                 let soft = v.iter().map(|v| (v.abs() - rate * weights).max(0.0).powi(2)).sum::<f64>().sqrt();
                 assert!(soft <= whole);

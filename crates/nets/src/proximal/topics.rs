@@ -162,10 +162,8 @@ mod tests {
     #[test]
     fn norms_shrink_over_all_parameters_of_a_topic() {
         let mut layout = Layout::new(3);
-        let ids = [
-            layout.push("w", Own::Task, Role::Weights, [2, 3, 2]),
-            layout.push("b", Own::Task, Role::Bias, [2, 1, 2]),
-        ];
+        let ids =
+            [layout.push("w", Own::Task, Role::Weights, [2, 3, 2]), layout.push("b", Own::Task, Role::Bias, [2, 1, 2])];
         layout.push("rest", Own::Task, Role::Weights, [1, 2, 2]);
         for form in [Form::ElementWise, Form::Exclusive] {
             let mut params = sample(&layout);
