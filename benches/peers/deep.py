@@ -23,6 +23,7 @@ arguments = argparse.ArgumentParser()
 arguments.add_argument("--threads", type=int, default=2)
 arguments.add_argument("--rounds", type=int, default=5)
 arguments.add_argument("--seconds", type=float, default=2.0, help="of a version, each round")
+arguments.add_argument("--only", help="one of the workloads")
 arguments.add_argument("--binary", help="the Rust side, if it has been built")
 OPTIONS = arguments.parse_args()
 for library in ("OMP", "MKL", "RAYON"):
@@ -274,8 +275,11 @@ def main():
         checks.append(f"{'ok    ' if holds else 'FAILED'} {what}")
 
     middle = statistics.median
-    print(f"{date.today()}, {platform.machine()}, {OPTIONS.threads} threads, PyTorch {torch.__version__}, load {os.getloadavg()[0]:.1f}")
+    load = os.getloadavg()[0]
+    print(f"{date.today()}, {platform.machine()}, {OPTIONS.threads} threads, PyTorch {torch.__version__}, load {load:.1f}")
     for workload, versions in VERSIONS.items():
+        if OPTIONS.only not in (None, workload):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             expected = rust(workload, 0.1, folder)["losses"]
             problem = Problem(folder)

@@ -21,27 +21,38 @@ impl Loss {
     /// The loss of one sample, times `weight`. Outputs become its derivatives by themselves.
     #[inline]
     pub fn derive<R: Real>(self, outputs: &mut [R], targets: &[R], weight: R) -> f64 {
-        let value = self.value(outputs, targets);
+        let mut value = R::ZERO;
         match self {
             Self::Logistic => {
                 for (f, &y) in outputs.iter_mut().zip(targets) {
-                    *f = weight * (sigmoid(*f) - y);
+                    let e = (-f.abs()).exp();
+                    value += f.max(R::ZERO) - y * *f + e.ln_1p();
+                    *f = weight * ((if *f >= R::ZERO { R::ONE } else { e }) / (R::ONE + e) - y);
                 }
             }
             Self::SoftmaxCrossEntropy => {
-                let mass: R = targets.iter().copied().sum();
-                softmax(outputs);
+                let largest = outputs.iter().fold(outputs[0], |a, &b| a.max(b));
+                let (mut sum, mut mass, mut chosen) = (R::ZERO, R::ZERO, R::ZERO);
                 for (f, &y) in outputs.iter_mut().zip(targets) {
-                    *f = weight * (mass * *f - y);
+                    mass += y;
+                    chosen += y * (*f - largest);
+                    *f = (*f - largest).exp();
+                    sum += *f;
+                }
+                value = mass * sum.ln() - chosen;
+                for (f, &y) in outputs.iter_mut().zip(targets) {
+                    *f = weight * (mass * *f / sum - y);
                 }
             }
             Self::Squared => {
                 for (f, &y) in outputs.iter_mut().zip(targets) {
-                    *f = weight * (*f - y);
+                    *f -= y;
+                    value += R::of(0.5) * *f * *f;
+                    *f *= weight;
                 }
             }
         }
-        weight.wide() * value
+        weight.wide() * value.wide()
     }
 
     /// The loss of one sample.

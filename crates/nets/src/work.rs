@@ -284,9 +284,14 @@ fn dense_parameters<R: Real>(
     let place = net.layout.place(dense.weights);
     let [blocks, inputs, outputs] = place.shape;
     let width = blocks * outputs;
+    if rows.count == 0 {
+        // A task without rows has no input to take blocks of either.
+        let places = [Some(dense.weights), dense.bias].into_iter().flatten();
+        places.for_each(|id| out[net.layout.place(id).range()].fill(R::ZERO));
+        return;
+    }
     let weights = &mut out[place.range()];
-    weights.fill(R::ZERO);
-    for b in 0..blocks.min(rows.count * blocks) {
+    for b in 0..blocks {
         let a = Block { data: &input[if dense.split { b * inputs } else { 0 }..], stride };
         let g = Block { data: &grad[b * outputs..], stride: width };
         let c = Out { data: &mut weights[b * inputs * outputs..][..inputs * outputs], stride: outputs };
