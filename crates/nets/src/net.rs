@@ -1,9 +1,12 @@
 //! What a network is: nodes in the order they are computed, from a sample's inputs to its outputs.
 
-use crate::params::{Layout, Own, ParamId, Role};
+use serde::{Deserialize, Serialize};
+
+use crate::params::{Layout, Own, ParamId, Place, Role};
 
 /// What a dense layer does to its sums.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// Nothing.
     Linear,
@@ -20,7 +23,8 @@ pub enum Activation {
 pub struct NodeId(pub(crate) usize);
 
 /// One step of a network's computation. A node's value is a matrix, one row a sample.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Op {
     /// The samples themselves.
     Input,
@@ -34,7 +38,7 @@ pub(crate) enum Op {
     Mix { gate: usize, values: usize },
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Dense {
     pub weights: ParamId,
     pub bias: Option<ParamId>,
@@ -43,7 +47,7 @@ pub(crate) struct Dense {
     pub split: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Node {
     pub op: Op,
     pub width: usize,
@@ -109,7 +113,7 @@ impl<'a> Layer<'a> {
 /// ```
 ///
 /// The last node added is the output. Nodes without parameters go with the node before them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Net {
     pub(crate) nodes: Vec<Node>,
     pub(crate) layout: Layout,
@@ -200,5 +204,81 @@ impl Net {
             Op::Mix { gate, values } => (Some(gate), Some(values)),
         };
         first.into_iter().chain(second)
+    }
+
+    /// The first thing in which this cannot be computed, for networks that come from a file.
+    pub fn mistake(&self) -> Option<String> {
+        if let Some(mistake) = self.layout.mistake() {
+            return Some(mistake);
+        }
+        let last = self.nodes.len().saturating_sub(1);
+        if last == 0 {
+            return Some("no layers".into());
+        }
+        let idle = (1..last).find(|&node| !(node + 1..=last).any(|later| self.sources(later).any(|from| from == node)));
+        if let Some(node) = idle {
+            return Some(format!("node {node}, which nothing depends on"));
+        }
+        (0..=last).find(|&node| !self.is_sound(node)).map(|node| format!("node {node} of the wrong size"))
+    }
+
+    /// Whether a node fits those it reads and its parameters.
+    fn is_sound(&self, node: usize) -> bool {
+        let Node { op, width, own } = &self.nodes[node];
+        if !self.sources(node).all(|from| from < node) {
+            return false;
+        }
+        let read = |from: usize| self.nodes[from].width;
+        let place = |id: ParamId| self.layout.places().get(id.0);
+        match op {
+            Op::Input => node == 0 && *width > 0,
+            Op::Dense { from, dense } => place(dense.weights).is_some_and(|Place { shape, own: whose, .. }| {
+                let [blocks, inputs, outputs] = *shape;
+                let bias = dense.bias.map(|id| place(id).map(|bias| (bias.shape, bias.own)));
+                blocks.checked_mul(outputs) == Some(*width)
+                    && inputs.checked_mul(if dense.split { blocks } else { 1 }) == Some(read(*from))
+                    && whose == own
+                    && bias.is_none_or(|bias| bias == Some(([blocks, 1, outputs], *own)))
+                    && (blocks == 1 || dense.activation != Activation::Softmax)
+            }),
+            Op::Dropout { from, .. } => *width == read(*from),
+            Op::Gates { from, means, .. } => {
+                *width == read(*from)
+                    && *own == Own::Task
+                    && place(*means).is_some_and(|means| means.shape == [1, 1, *width] && means.own == Own::Task)
+            }
+            Op::Mix { gate, values } => width.checked_mul(read(*gate)) == Some(read(*values)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_from_files_are_checked() {
+        let mut net = Net::new(3, 4);
+        let x = net.gates(net.input(), "gates", 0.5);
+        let a = net.dense(x, Layer::new("a", Own::Shared, 5, Activation::Relu));
+        let a = net.dropout(a, 0.1);
+        let gate = net.dense(a, Layer::new("gate", Own::Shared, 2, Activation::Softmax));
+        let b = net.dense(a, Layer::new("b", Own::Task, 3, Activation::LeakyRelu(0.01)).blocks(2));
+        net.mix(gate, b);
+        assert_eq!(net.mistake(), None);
+        type Spoil = fn(&mut Net);
+        let spoils: [Spoil; 6] = [
+            |net| net.nodes[2].width = 6,
+            |net| net.nodes[0].width = 9,
+            |net| net.nodes[2].op = Op::Dropout { from: 7, rate: 0.5 },
+            |net| net.layout.stride -= 1,
+            |net| net.nodes.truncate(1),
+            |net| net.nodes.truncate(6),
+        ];
+        for (i, spoil) in spoils.iter().enumerate() {
+            let mut net = net.clone();
+            spoil(&mut net);
+            assert!(net.mistake().is_some(), "{i}");
+        }
     }
 }

@@ -5,10 +5,13 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use crate::real::Real;
 
 /// Whose a parameter is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Own {
     /// One for all tasks.
     Shared,
@@ -17,7 +20,8 @@ pub enum Own {
 }
 
 /// What a parameter does. Penalties are mostly on weights alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// Weights of a dense layer.
     Weights,
@@ -30,7 +34,7 @@ pub enum Role {
 }
 
 /// A parameter's place: `blocks x inputs x outputs` numbers, the last index fastest, for all tasks or each.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// Name, unique in a layout.
     pub name: String,
@@ -62,11 +66,11 @@ impl Place {
 }
 
 /// A parameter of a layout, by its position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParamId(pub usize);
 
 /// The parameters of a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     /// Number of tasks.
     pub tasks: usize,
@@ -119,10 +123,24 @@ impl Layout {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The first parameter that does not lie where those before it end, for layouts that come from a file.
+    pub(crate) fn mistake(&self) -> Option<String> {
+        let mut ends = [0usize; 2];
+        for Place { name, own, shape, start, .. } in &self.places {
+            let end = &mut ends[usize::from(*own == Own::Task)];
+            let size = shape.iter().try_fold(1usize, |size, n| size.checked_mul(*n));
+            match size.and_then(|size| end.checked_add(size)) {
+                Some(next) if *start == *end => *end = next,
+                _ => return Some(format!("the parameter {name} in a wrong place")),
+            }
+        }
+        (ends != [self.shared, self.stride]).then(|| "parameters of another size".into())
+    }
 }
 
 /// Parameters, gradients or an optimiser's moments, laid out by a [`Layout`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Params<R> {
     /// What all tasks share.
     pub shared: Vec<R>,
@@ -176,6 +194,13 @@ impl<R: Real> Params<R> {
     pub fn clear(&mut self) {
         self.shared.fill(R::ZERO);
         self.tasks.fill(R::ZERO);
+    }
+
+    /// Whether these are the parameters of a layout, in number.
+    pub fn fits(&self, layout: &Layout) -> bool {
+        self.shared.len() == layout.shared
+            && self.stride == layout.stride
+            && Some(self.tasks.len()) == layout.stride.checked_mul(layout.tasks)
     }
 
     /// All numbers one after another: shared, then the tasks' rows.
