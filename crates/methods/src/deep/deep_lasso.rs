@@ -44,7 +44,7 @@ impl Method for DeepLasso {
             let design = setting.design(options, None);
             let terms = Terms { weights: params.gamma, ..Terms::default() };
             let layers = design.layers.iter().map(|id| (*id, terms.clone())).collect();
-            let added = structured(design.net.layout(), layers, params.selection)?;
+            let added = structured(design.net.layout(), layers, params.selection, options)?;
             let mut model = setting.start(&design, &setting.context.seed);
             let run = setting.train(&mut model, options, added, &setting.context.seed)?;
             setting.fitted(&model, &design, options, &run)

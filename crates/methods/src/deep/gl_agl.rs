@@ -81,7 +81,7 @@ fn fit(setting: &Setting<'_>, options: &Options, params: &Params) -> Result<Fitt
     let seed = &setting.context.seed;
     let mut first = setting.start(&design, seed);
     let terms = Terms { units: share(params.lambda), ..Terms::default() };
-    let added = structured(layout, layers().map(|id| (id, terms.clone())).collect(), params.selection)?;
+    let added = structured(layout, layers().map(|id| (id, terms.clone())).collect(), params.selection, options)?;
     setting.train(&mut first, options, added, seed)?;
 
     let factors: Vec<Vec<f64>> = adaptive(&first, &design, penalised, params.power);
@@ -93,7 +93,7 @@ fn fit(setting: &Setting<'_>, options: &Options, params: &Params) -> Result<Fitt
         ..Terms::default()
     };
     let terms = layers().zip(&factors).map(|(id, factors)| (id, terms(factors))).collect();
-    let mut added: Added = structured(layout, terms, params.selection)?;
+    let mut added: Added = structured(layout, terms, params.selection, options)?;
     let removed = |factors: &Vec<f64>| factors.iter().map(|f| if f.is_finite() { 0.0 } else { *f }).collect();
     let removed = layers().zip(&factors).map(|(id, factors)| (id, removed(factors))).collect();
     added.proximals.push(Box::new(SparseGroups::new(layout, 1.0, 0.0, removed)));

@@ -69,7 +69,7 @@ fn fit(setting: &Setting<'_>, options: &Options, params: &Params) -> Result<Fitt
         let units = params.gamma1 / up * if params.by_size { size.sqrt() } else { 1.0 };
         layers.push((*id, Terms { units, weights: params.gamma2 / up, ..Terms::default() }));
     }
-    let added = structured(design.net.layout(), layers, params.selection)?;
+    let added = structured(design.net.layout(), layers, params.selection, options)?;
     let mut model = setting.start(&design, &setting.context.seed);
     let run = setting.train(&mut model, options, added, &setting.context.seed)?;
     setting.fitted(&model, &design, options, &run)

@@ -122,7 +122,7 @@ impl Method for SsmtlT {
 fn fit(setting: &Setting<'_>, options: &Options, params: &Params) -> Result<Fitted, FitError> {
     let design = setting.design(options, None);
     let layers = design.layers.iter().enumerate().map(|(l, id)| (*id, params.at(l))).collect();
-    let added = structured(design.net.layout(), layers, params.selection)?;
+    let added = structured(design.net.layout(), layers, params.selection, options)?;
     let mut model = setting.start(&design, &setting.context.seed);
     let run = setting.train(&mut model, options, added, &setting.context.seed)?;
     setting.fitted(&model, &design, options, &run)

@@ -18,7 +18,7 @@ use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{Network, Options};
+use super::{Network, Options, Steps};
 use crate::method::{Context, FitError, Fitted, Model, Problem};
 use crate::params::{ParamSet, ParamSpec};
 use crate::solver::{Convergence, ResidualKind, SolverError, Value};
@@ -79,7 +79,7 @@ impl Selection {
             "selection",
             &["gradient", "proximal"],
             "how selection acts: by its gradient, after which weights are small but not zero, or by its proximal map after \
-             each step (at the learning rate, also under Adam), which makes exact zeros",
+             each step, which makes exact zeros; that needs optimiser=sgd",
         )
     }
 }
@@ -89,6 +89,7 @@ pub(super) fn structured(
     layout: &Layout,
     layers: Vec<(ParamId, Terms)>,
     selection: Selection,
+    options: &Options,
 ) -> Result<Added, FitError> {
     let mut added = Added::default();
     let mut add = |to: fn(&mut Added) -> &mut Vec<Box<dyn Penalty<f32>>>, layers: Vec<(ParamId, Terms)>| {
@@ -100,6 +101,11 @@ pub(super) fn structured(
     if selection == Selection::Gradient {
         add(|added| &mut added.penalties, layers);
         return Ok(added);
+    }
+    if matches!(options.optimiser, Steps::Adam) {
+        let message = "selection=proximal needs optimiser=sgd: Adam scales every weight's step by itself, and a map at the \
+                       learning rate would be that of another penalty";
+        return Err(FitError::NotApplicable(message.into()));
     }
     if layers.iter().any(|(_, terms)| terms.groups == Groups::Incoming) {
         return Err(FitError::NotApplicable("selection=proximal is for groups=outgoing".into()));
