@@ -1,4 +1,5 @@
 //! Networks: what they learn, what penalties do to them, and what they share with one another.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
 

@@ -34,7 +34,10 @@ fn output_per_revision() {
             _ if has("tol") => tight(name, &data, &[]),
             _ => common::fit(name, &data, &[]),
         };
-        writeln!(text, "{} r{}: objective {:.6}", name, entry.info.revision, fitted.objective.total).unwrap();
+        let deep = entry.info.family == Family::Deep;
+        let total = fitted.objective.total;
+        let objective = if deep { format!("{total:.3e}") } else { format!("{total:.6}") };
+        writeln!(text, "{} r{}: objective {objective}", name, entry.info.revision).unwrap();
         let predictions = || {
             let of_task = |(t, task): (usize, &mtl_core::Task)| fitted.model.predict(t, &task.x).slice_move(s![..4]);
             let columns: Vec<_> = data.tasks.iter().enumerate().map(of_task).collect();
