@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use mtl_core::Target;
+use mtl_methods::deep::Network;
 use mtl_methods::{Model, ParamSet};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -11,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::command::fit::Preprocess;
 use crate::output::write_atomically;
 
-/// Of this file format. A program refuses formats it does not know. Models of version 1 predict numbers.
-const VERSION: u32 = 2;
+/// Of this file format. A program refuses formats it does not know. Models of version 1 predict numbers, those of version 2
+/// are linear.
+const VERSION: u32 = 3;
+/// Of linear models, which older programs can read.
+const LINEAR: u32 = 2;
 
 /// A fitted model with what is needed to use it on other data. Weights and intercepts are on the scale of the file it
 /// was fitted to.
@@ -39,10 +43,15 @@ pub struct SavedModel {
     pub features: Vec<String>,
     /// Names of the tasks, in the order of the columns of `weights`.
     pub tasks: Vec<String>,
-    /// One row a feature, one column a task.
+    /// One row a feature, one column a task; none of a network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     weights: Vec<Vec<f64>>,
-    /// One a task; all 0 if no intercept was asked for.
+    /// One a task; all 0 if no intercept was asked for; none of a network.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     intercepts: Vec<f64>,
+    /// The network, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network: Option<Box<Network>>,
 }
 
 /// Which column was what.
@@ -73,9 +82,13 @@ pub struct Parts<'a> {
 impl SavedModel {
     /// Puts a model together.
     pub fn new(parts: Parts<'_>) -> Self {
-        let Model::Linear { weights, intercepts } = parts.model;
+        let network = match parts.model {
+            Model::Linear { .. } => None,
+            Model::Network(network) => Some(network.clone()),
+        };
+        let rows = |weights: &Array2<f64>| weights.rows().into_iter().map(|row| row.to_vec()).collect();
         Self {
-            version: VERSION,
+            version: if network.is_some() { VERSION } else { LINEAR },
             software: env!("CARGO_PKG_VERSION").into(),
             method: parts.entry.info.name.into(),
             method_revision: parts.entry.info.revision,
@@ -85,8 +98,9 @@ impl SavedModel {
             target_kind: parts.data.target,
             features: parts.data.features.to_vec(),
             tasks: parts.data.task_names(),
-            weights: weights.rows().into_iter().map(|row| row.to_vec()).collect(),
-            intercepts: intercepts.to_vec(),
+            weights: parts.model.weights().map(rows).unwrap_or_default(),
+            intercepts: parts.model.intercepts().map(|c| c.to_vec()).unwrap_or_default(),
+            network,
         }
     }
 
@@ -117,6 +131,9 @@ impl SavedModel {
 
     fn check(&self) -> anyhow::Result<()> {
         let (p, m) = (self.features.len(), self.tasks.len());
+        if let Some(network) = &self.network {
+            return network.check(p, m).map_err(anyhow::Error::msg);
+        }
         let shape = |what: &str, found: usize, expected: usize| {
             if found == expected { Ok(()) } else { bail!("`{what}`: found {found}, expected {expected}") }
         };
@@ -129,6 +146,9 @@ impl SavedModel {
 
     /// What predicts.
     pub fn model(&self) -> Model {
+        if let Some(network) = &self.network {
+            return Model::Network(network.clone());
+        }
         let (p, m) = (self.features.len(), self.tasks.len());
         Model::Linear {
             weights: Array2::from_shape_fn((p, m), |(i, t)| self.weights[i][t]),

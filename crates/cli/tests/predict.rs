@@ -147,7 +147,7 @@ fn what_is_no_model_is_refused() {
     predict("d.csv").refused(&["d.csv is no model that `mtl fit --save` wrote"]);
     let model = folder.read("m.json");
     folder.write("x.json", &model.replace("\"version\": 2", "\"version\": 99"));
-    predict("x.json").refused(&["found a model of format version 99, expected at most 2"]);
+    predict("x.json").refused(&["found a model of format version 99, expected at most 3"]);
     folder.write("x.json", &model.replace("\"age\",", ""));
     predict("x.json").refused(&["x.json is no model", "rows of weights (one a feature)`: found 4, expected 3"]);
     folder.write("x.json", &model[..model.len() / 2]);

@@ -68,15 +68,21 @@ impl Prepared {
     }
 
     /// A fitted model in the units of [`Prepared::part`].
-    pub fn judged(&self, model: &Model) -> Model {
+    ///
+    /// # Errors
+    /// In words: the model cannot be brought there.
+    pub fn judged(&self, model: &Model) -> Result<Model, String> {
         match (&self.back, model) {
-            (None, model) => model.clone(),
-            (Some((scaler, units)), Model::Linear { weights, intercepts }) => {
-                let (weights, shift) = scaler.unscale(weights);
+            (None, model) => Ok(model.clone()),
+            (Some((scaler, Units::OriginalWithoutMeans)), Model::Linear { weights, intercepts }) => {
+                let (weights, _) = scaler.unscale(weights);
                 let sd = scaler.tasks.iter().map(|task| task.y_sd).collect::<Array1<f64>>();
-                let shift = if *units == Units::OriginalWithoutMeans { Array1::zeros(shift.len()) } else { shift };
-                Model::Linear { weights, intercepts: intercepts * &sd + shift }
+                Ok(Model::Linear { weights, intercepts: intercepts * &sd })
             }
+            (Some((_, Units::OriginalWithoutMeans)), Model::Network(_)) => {
+                Err("a network has no weights that could be scaled back without the means".into())
+            }
+            (Some((scaler, _)), model) => Ok(model.unscaled(scaler)),
         }
     }
 }

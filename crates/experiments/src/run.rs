@@ -143,7 +143,10 @@ impl Runner<'_> {
         let mut points = Vec::with_capacity(judged.len());
         for (fitted, params) in judged.iter().zip(params) {
             let parts: &[Part] = if tune { &[Part::Valid] } else { &Part::ALL };
-            let model = prepared.judged(&fitted.model);
+            let model = match prepared.judged(&fitted.model) {
+                Ok(model) => model,
+                Err(reason) => return Ok(Outcome::Failed(reason)),
+            };
             let test = prepared.part(Part::Test);
             let mut metrics = BTreeMap::new();
             // Where folds choose there is no validation part.

@@ -144,7 +144,7 @@ fn errors_are_in_the_units_asked_for() {
         let params = mtl_methods::ParamSet::new(&ols.params, &BTreeMap::new()).unwrap();
         let fit = ols.fit_path(&prepared.problem, &[params], &Context::new(mtl_core::Seed::of(&1))).unwrap().remove(0);
         let task = prepared.part(Part::Test).tasks[0].clone();
-        let predicted = prepared.judged(&fit.model).predict(0, &task.x);
+        let predicted = prepared.judged(&fit.model).unwrap().predict(0, &task.x);
         (task.y, predicted)
     };
     let (y, predicted) = judged(Units::Scaled);

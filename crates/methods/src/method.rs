@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use mtl_core::{Moments, MultiTask, Seed, Target};
+use mtl_core::{Moments, MultiTask, Scaler, Seed, Target};
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::datafit::{Centred, Statistics};
+use crate::deep::Network;
 use crate::params::{ParamSet, ParamSpec};
 use crate::solver::{Convergence, SolverError, Value};
 
@@ -87,7 +88,7 @@ impl Context {
     }
 }
 
-/// Something that predicts targets from features.
+/// Something that predicts targets from features: numbers, or scores whose sign is the class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Model {
@@ -98,6 +99,8 @@ pub enum Model {
         /// Intercepts, one a task.
         intercepts: Array1<f64>,
     },
+    /// A network; of labels its outputs are log-odds.
+    Network(Box<Network>),
 }
 
 impl Model {
@@ -111,6 +114,7 @@ impl Model {
     pub fn predict(&self, t: usize, x: &Array2<f64>) -> Array1<f64> {
         match self {
             Self::Linear { weights, intercepts } => x.dot(&weights.column(t)) + intercepts[t],
+            Self::Network(network) => network.predict(t, x),
         }
     }
 
@@ -118,6 +122,36 @@ impl Model {
     pub fn weights(&self) -> Option<&Array2<f64>> {
         match self {
             Self::Linear { weights, .. } => Some(weights),
+            Self::Network(_) => None,
+        }
+    }
+
+    /// Intercepts of a linear model, one a task.
+    pub fn intercepts(&self) -> Option<&Array1<f64>> {
+        match self {
+            Self::Linear { intercepts, .. } => Some(intercepts),
+            Self::Network(_) => None,
+        }
+    }
+
+    /// How many weights are not zero, and how many there are. Intercepts and biases do not count.
+    pub fn count_weights(&self) -> (usize, usize) {
+        match self {
+            Self::Linear { weights, .. } => (weights.iter().filter(|w| **w != 0.0).count(), weights.len()),
+            Self::Network(network) => network.count_weights(),
+        }
+    }
+
+    /// The model for unscaled data, if this one is for data that went through `scaler`.
+    #[must_use]
+    pub fn unscaled(&self, scaler: &Scaler) -> Self {
+        match self {
+            Self::Linear { weights, intercepts } => {
+                let (weights, shift) = scaler.unscale(weights);
+                let sd = scaler.tasks.iter().map(|task| task.y_sd).collect::<Array1<f64>>();
+                Self::Linear { weights, intercepts: intercepts * &sd + shift }
+            }
+            Self::Network(network) => Self::Network(Box::new(network.unscaled(scaler))),
         }
     }
 }
@@ -134,7 +168,8 @@ pub struct Fitted {
     pub objective: Value,
     /// How the solver ended.
     pub convergence: Convergence,
-    /// Named parts of the parameters (`W1`, `P`, ..), features x tasks each.
+    /// Named parts of the parameters (`W1`, `P`, ..), features x tasks each; of a network its layers, weights x tasks, those
+    /// that leave one input side by side.
     pub components: Vec<(String, Array2<f64>)>,
     /// What the method says about the tasks, such as their groups: one label a task.
     pub memberships: BTreeMap<String, Vec<usize>>,

@@ -56,6 +56,8 @@ pub enum Kind {
         /// The names.
         choices: &'static [&'static str],
     },
+    /// Units of layers, as `80-40-20`, or `none`.
+    Widths,
 }
 
 impl fmt::Display for Kind {
@@ -67,6 +69,7 @@ impl fmt::Display for Kind {
             Self::Share => f.write_str("a number from 0 to 1"),
             Self::Flag => f.write_str("true or false"),
             Self::Choice { choices } => write!(f, "one of {}", choices.join(", ")),
+            Self::Widths => f.write_str("widths such as 80-40-20, or none"),
         }
     }
 }
@@ -131,6 +134,11 @@ impl ParamSpec {
         Self { name, kind: Kind::Choice { choices }, default, grid: &[], strength: false, walk: false, doc }
     }
 
+    /// Units of layers, as [`widths`] reads them.
+    pub fn widths(name: &'static str, default: &'static str, doc: &'static str) -> Self {
+        Self { kind: Kind::Widths, ..Self::choice(name, &[], doc) }.by_default(ParamValue::Choice(default.into()))
+    }
+
     /// `true` or `false`.
     pub fn flag(name: &'static str, default: bool, doc: &'static str) -> Self {
         let default = ParamValue::Flag(default);
@@ -182,6 +190,9 @@ impl ParamSpec {
                 Ok(ParamValue::Count(*v as u64))
             }
             (Kind::Flag, ParamValue::Flag(_)) => Ok(value.clone()),
+            (Kind::Widths, ParamValue::Choice(v)) if widths(v).is_some() => Ok(value.clone()),
+            // One layer, which YAML reads as a number.
+            (Kind::Widths, ParamValue::Count(v)) if *v > 0 => Ok(ParamValue::Choice(v.to_string())),
             (Kind::Choice { choices }, ParamValue::Choice(v)) if choices.contains(&v.as_str()) => Ok(value.clone()),
             _ => wrong(),
         }
@@ -194,11 +205,19 @@ impl ParamSpec {
     pub fn parse(&self, text: &str) -> Result<ParamValue, String> {
         let value = match &self.kind {
             Kind::Flag => text.parse().map(ParamValue::Flag).ok(),
-            Kind::Choice { .. } => Some(ParamValue::Choice(text.into())),
+            Kind::Choice { .. } | Kind::Widths => Some(ParamValue::Choice(text.trim().into())),
             Kind::Number { .. } | Kind::Share | Kind::Count { .. } => text.trim().parse().map(ParamValue::Number).ok(),
         };
         self.check(&value.unwrap_or_else(|| ParamValue::Choice(text.into())))
     }
+}
+
+/// Units of layers: positive whole numbers with hyphens between them, or `none`.
+pub fn widths(text: &str) -> Option<Vec<usize>> {
+    if text == "none" {
+        return Some(Vec::new());
+    }
+    text.split('-').map(|width| width.parse().ok().filter(|&width| width > 0)).collect()
 }
 
 /// A complete, checked set of hyperparameters of one method.
@@ -283,7 +302,21 @@ mod tests {
             ParamSpec::count("h", 1, 2, ""),
             ParamSpec::choice("solver", &["auto", "spg"], ""),
             ParamSpec::share("alpha", 0.4, ""),
+            ParamSpec::widths("layers", "8-4", ""),
         ]
+    }
+
+    #[test]
+    fn widths_of_layers() {
+        let layers = |value: ParamValue| set(&[("layers", value)]).map(|set| set.get("layers").cloned().unwrap());
+        assert_eq!(widths("80-40-20"), Some(vec![80, 40, 20]));
+        assert_eq!(widths("none"), Some(vec![]));
+        assert_eq!(layers(ParamValue::Count(12)), Ok(ParamValue::Choice("12".into())));
+        for bad in ["", "80-", "80-0", "-3", "80,40", "3.5"] {
+            let message = format!("`layers` is {bad}, expected widths such as 80-40-20, or none");
+            assert_eq!(layers(ParamValue::Choice(bad.into())), Err(message));
+        }
+        assert_eq!(specs()[4].parse("5"), Ok(ParamValue::Choice("5".into())));
     }
 
     fn set(pairs: &[(&str, ParamValue)]) -> Result<ParamSet, String> {
@@ -297,7 +330,7 @@ mod tests {
         assert_eq!(set(&[("gamma", Count(2))]).unwrap().get("gamma"), Some(&Number(2.0)));
         assert_eq!(set(&[]).unwrap().get("h"), Some(&Count(2)));
         for (bad, message) in [
-            (("gama", Number(1.0)), "unknown parameter `gama`; valid: gamma, h, solver, alpha"),
+            (("gama", Number(1.0)), "unknown parameter `gama`; valid: gamma, h, solver, alpha, layers"),
             (("alpha", Number(1.5)), "`alpha` is 1.5, expected a number from 0 to 1"),
             (("alpha", Number(f64::NAN)), "`alpha` is NaN, expected a number from 0 to 1"),
             (("gamma", Number(-1.0)), "`gamma` is -1, expected a number >= 0"),

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::deep::{deep_lasso, dmtrl, gl_agl, mlp, sgl, ssmtl_t, stg};
 use crate::grouping::{bigmtl, clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
 use crate::linear::{
     Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
@@ -43,6 +44,13 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<sg_mtl::FusionSgMtl>(),
         plain::<bigmtl::BiGmtl>(),
         plain::<bigmtl::Alternate>(),
+        plain::<mlp::Mlp>(),
+        plain::<deep_lasso::DeepLasso>(),
+        plain::<sgl::Sgl>(),
+        plain::<gl_agl::GlAgl>(),
+        plain::<dmtrl::Dmtrl>(),
+        plain::<stg::Stg>(),
+        plain::<ssmtl_t::SsmtlT>(),
     ]
 });
 

@@ -5,10 +5,10 @@
 
 mod common;
 
-use common::{correlation, fit, half_loss, largest, named_value, num, params, random, tight, weights};
+use common::{correlation, fit, half_loss, intercepts, largest, named_value, num, params, random, tight, weights};
 use mtl_core::{MultiTask, Seed, Target, Task};
 use mtl_methods::linalg::{Eigen, Spectrum, Svd};
-use mtl_methods::{Context, Fitted, Model, ParamValue, Problem, method};
+use mtl_methods::{Context, Fitted, ParamValue, Problem, method};
 use ndarray::{Array1, Array2};
 use proptest::prelude::*;
 
@@ -27,12 +27,6 @@ fn labels(data: &MultiTask) -> MultiTask {
         y.mapv(|v| if v > middle { 1.0 } else { -1.0 })
     };
     MultiTask { target: Target::Binary, ..data.map(|_, x| x.clone(), |_, y| sign(y)) }
-}
-
-fn intercepts(fitted: &Fitted) -> &Array1<f64> {
-    match &fitted.model {
-        Model::Linear { intercepts, .. } => intercepts,
-    }
 }
 
 /// `sum_t sum_i log(1 + exp(-y f))` and minus its gradients in the weights and the intercepts, from the rows.

@@ -7,17 +7,12 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{fit, labelled, largest, named, named_value, num, random, tight, weights};
+use common::{fit, intercepts, labelled, largest, named, named_value, num, random, tight, weights};
 use mtl_core::{MultiTask, Target, Task};
 use mtl_methods::linalg::Cholesky;
-use mtl_methods::{Fitted, Model, ParamValue, method};
+use mtl_methods::{Fitted, ParamValue, method};
 use ndarray::{Array1, Array2, Axis, concatenate};
 use proptest::prelude::*;
-
-fn intercepts(fitted: &Fitted) -> &Array1<f64> {
-    let Model::Linear { intercepts, .. } = &fitted.model;
-    intercepts
-}
 
 /// Population standard deviations of the features of a task.
 fn deviations(x: &Array2<f64>) -> Array1<f64> {

@@ -6,10 +6,10 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{fit, half_loss, largest, named, named_value, num, params, random, weights};
+use common::{fit, half_loss, intercepts, largest, named, named_value, num, params, random, weights};
 use mtl_core::{MultiTask, Seed, Task};
 use mtl_methods::linalg::{Cholesky, Svd};
-use mtl_methods::{Context, FitError, Fitted, Model, ParamValue, Problem, method};
+use mtl_methods::{Context, FitError, ParamValue, Problem, method};
 use ndarray::{Array1, Array2, Axis, array, s};
 
 fn count(v: u64) -> ParamValue {
@@ -18,11 +18,6 @@ fn count(v: u64) -> ParamValue {
 
 fn centred(data: &MultiTask) -> MultiTask {
     data.map(|_, x| x - &x.mean_axis(Axis(0)).unwrap(), |_, y| y - y.mean().unwrap())
-}
-
-fn intercepts(fitted: &Fitted) -> &Array1<f64> {
-    let Model::Linear { intercepts, .. } = &fitted.model;
-    intercepts
 }
 
 /// `rho (I - UU')` for the leading left vectors of `w`, which leave `k` out.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{fit, largest, named, num, random, tight, weights};
 use mtl_core::Task;
-use mtl_methods::{Model, ParamValue};
+use mtl_methods::ParamValue;
 use ndarray::{Array2, Axis, array};
 
 /// Spec 5.3: the doc example, printed with four digits where mutar's tolerance of 1e-4 stopped.
@@ -69,7 +69,7 @@ fn the_parts_satisfy_their_conditions() {
     assert!(parts.iter().all(|part| part.iter().all(|v| *v > 0.0)), "the transport keeps all weights off zero");
     assert_eq!(largest(&(parts[0] - parts[1] - weights(&fitted))), 0.0);
     let a = alpha * -16.0 / (2.0 * 0.8_f64.ln());
-    let Model::Linear { intercepts, .. } = &fitted.model;
+    let intercepts = common::intercepts(&fitted);
     for (part, sign) in parts.iter().zip([1.0, -1.0]) {
         let mass = marginals(part);
         for (t, task) in data.tasks.iter().enumerate() {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use common::{fit, largest, named, named_value, num, random, weights};
 use mtl_core::{MultiTask, Task};
-use mtl_methods::{Fitted, Model, ParamValue};
+use mtl_methods::{Fitted, ParamValue};
 use ndarray::{Array2, Axis, array};
 
 /// The doc example of mutar's estimators.
@@ -63,7 +63,7 @@ fn descends_to_a_stationary_point() {
             let w = weights(&fitted);
             let roots: f64 = w.rows().into_iter().map(|r| r.iter().map(|v| v.abs()).sum::<f64>().sqrt()).sum();
             assert!((fitted.objective.penalty - 2.0 * alpha * roots).abs() < 1e-6 * fitted.objective.penalty);
-            let Model::Linear { intercepts, .. } = &fitted.model;
+            let intercepts = common::intercepts(&fitted);
             for (t, task) in data.tasks.iter().enumerate() {
                 let residual = &task.y - &task.x.dot(&w.column(t)) - intercepts[t];
                 assert!(residual.sum().abs() < 1e-9 * task.n() as f64);

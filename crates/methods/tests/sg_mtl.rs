@@ -12,7 +12,7 @@ use mtl_methods::datafit::{Logistic, LossScale, Squared};
 use mtl_methods::linalg::Spectrum;
 use mtl_methods::penalty::{Penalty, Quadratic, SquaredRows};
 use mtl_methods::solver::{Composite, Loss, StopRule, Stopping, accelerated};
-use mtl_methods::{Context, FitError, Fitted, Model, ParamValue, Problem, method};
+use mtl_methods::{Context, FitError, Fitted, ParamValue, Problem, method};
 use ndarray::{Array1, Array2, Axis, array};
 use rand::Rng;
 use rand_distr::StandardNormal;
@@ -137,7 +137,7 @@ fn fista_agrees() {
                 let ours = fit("sg-mtl", &binary, &given);
                 assert!(ours.convergence.converged, "{:?}", ours.convergence);
                 assert!((ours.objective.total / theirs - 1.0).abs() < 3e-9, "logistic {name} {intercept}");
-                let Model::Linear { weights, intercepts } = &ours.model;
+                let (weights, intercepts) = (weights(&ours), common::intercepts(&ours));
                 assert!((loss.at(weights).intercepts - intercepts).iter().all(|d| d.abs() < 1e-8));
             }
         }
@@ -375,7 +375,7 @@ fn shifted_targets_shift_intercepts() {
         let at = |data: &MultiTask| fit("sg-mtl", data, &[("preset", named_value(preset)), ("n_groups", count(2))]);
         let (before, after) = (at(&data), at(&moved));
         assert!(largest(&(weights(&before) - weights(&after))) < 1e-8);
-        let (Model::Linear { intercepts: a, .. }, Model::Linear { intercepts: b, .. }) = (&before.model, &after.model);
+        let (a, b) = (common::intercepts(&before), common::intercepts(&after));
         for t in 0..4 {
             assert!((b[t] - a[t] - 10.0 * (t as f64 + 1.0)).abs() < 1e-8);
         }

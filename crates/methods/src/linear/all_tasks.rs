@@ -35,7 +35,7 @@ impl Method for AllTasks {
         let mut nets = Path::new(&stacked);
         let fit = |point: &ParamSet| {
             let Fitted { model, objective, convergence, trace, .. } = nets.fit(&point.read::<Options>(), context)?;
-            let Model::Linear { weights, intercepts } = model;
+            let Model::Linear { weights, intercepts } = model else { unreachable!("an elastic net is linear") };
             let every = vec![0; problem.train.n_tasks()];
             let (weights, intercepts) = (weights.select(Axis(1), &every), intercepts.select(Axis(0), &every));
             Ok(Fitted { trace, ..Fitted::new(Model::Linear { weights, intercepts }, objective, convergence) })

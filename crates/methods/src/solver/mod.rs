@@ -139,6 +139,8 @@ pub enum ResidualKind {
     Stationarity,
     /// How far the weights moved in the last iteration, as the published code measures it. It bounds nothing.
     WeightChange,
+    /// Planned epochs that were not run. It says nothing about how good the fit is.
+    EpochsLeft,
     /// Reported by another library.
     External,
 }
@@ -153,6 +155,7 @@ impl ResidualKind {
             Self::SmallSingularValues => "small-singular-values",
             Self::Stationarity => "stationarity",
             Self::WeightChange => "weight-change",
+            Self::EpochsLeft => "epochs-left",
             Self::External => "external",
         }
     }

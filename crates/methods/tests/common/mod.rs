@@ -68,6 +68,11 @@ pub fn weights(fitted: &Fitted) -> &Array2<f64> {
     fitted.model.weights().unwrap()
 }
 
+/// Intercepts of a linear fit.
+pub fn intercepts(fitted: &Fitted) -> &Array1<f64> {
+    fitted.model.intercepts().unwrap()
+}
+
 /// Largest absolute entry.
 pub fn largest(a: &Array2<f64>) -> f64 {
     a.iter().fold(0.0, |m, v| m.max(v.abs()))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{anyhow, bail};
 use mtl_data::suggest::did_you_mean;
 use mtl_methods::params::Kind;
-use mtl_methods::{Entry, ParamSet, ParamSpec, ParamValue};
+use mtl_methods::{Entry, Family, ParamSet, ParamSpec, ParamValue};
 
 /// The parameter that `--tol` sets.
 const TOLERANCE: &str = "tol";
@@ -43,6 +43,10 @@ fn find<'a>(entry: &'a Entry, name: &str) -> anyhow::Result<&'a ParamSpec> {
 
 /// Switches the method's own intercept on, where centring is no way to one.
 pub fn set_intercept(entry: &Entry, given: &mut BTreeMap<String, ParamValue>) -> anyhow::Result<()> {
+    // Networks have biases anyway.
+    if entry.info.family == Family::Deep {
+        return Ok(());
+    }
     if !entry.params.iter().any(|s| s.name == INTERCEPT && s.kind == Kind::Flag) {
         bail!(
             "--intercept: {} has no intercept of its own with --loss logistic; add a column of ones to the data, which \

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use mtl_core::MultiTask;
+use mtl_methods::solver::ResidualKind;
 use mtl_methods::{Entry, Fitted, Model, ParamSet, TASK_GROUP};
 use serde::Serialize;
 
@@ -35,6 +36,8 @@ pub struct Report<'a> {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     memberships: &'a BTreeMap<String, Vec<usize>>,
     #[serde(skip)]
+    weights: usize,
+    #[serde(skip)]
     entry: &'a Entry,
     #[serde(skip)]
     fitted: &'a Fitted,
@@ -50,7 +53,7 @@ impl<'a> Report<'a> {
         cv: Option<&'a Chosen>,
     ) -> Self {
         let fitted = &trained.fitted;
-        let Model::Linear { weights, .. } = &trained.model;
+        let (nonzero, weights) = trained.model.count_weights();
         Self {
             method: entry.info.name,
             params,
@@ -63,7 +66,8 @@ impl<'a> Report<'a> {
             residual: fitted.convergence.residual.min(f64::MAX),
             residual_rule: fitted.convergence.rule.name(),
             features: data.n_features(),
-            nonzero: weights.iter().filter(|w| **w != 0.0).count(),
+            nonzero,
+            weights,
             cv,
             scores: Scores::of_model(&trained.model, data),
             memberships: &fitted.memberships,
@@ -112,7 +116,7 @@ impl<'a> Report<'a> {
             ("at", self.point()),
             ("objective", format!("{} = loss {} + penalty {}", number(objective), number(loss), number(penalty))),
             ("solver", self.ending()),
-            ("non-zero", format!("{} of {}", self.nonzero, count(self.features * self.scores.tasks.len(), "weight"))),
+            ("non-zero", format!("{} of {}", self.nonzero, count(self.weights, "weight"))),
         ];
         if let Some(cv) = self.cv {
             let tried = format!(
@@ -139,6 +143,12 @@ impl<'a> Report<'a> {
     fn ending(&self) -> String {
         let rule = self.residual_rule.replace('-', " ");
         let iterations = count(self.iterations, "iteration");
+        if self.fitted.convergence.rule == ResidualKind::EpochsLeft {
+            return format!(
+                "trained for {}, which says nothing of how far it is from an optimum",
+                count(self.iterations, "epoch")
+            );
+        }
         match (self.converged, self.iterations) {
             (true, 0) => format!("closed form, {rule} {:.1e}", self.residual),
             (true, _) => format!("converged after {iterations}, {rule} {:.1e}", self.residual),
@@ -150,7 +160,9 @@ impl<'a> Report<'a> {
 /// `feature,<tasks>` and one row a feature, then one for the intercepts if there are any. Every number reads back as
 /// the very same.
 pub fn weights_csv(data: &MultiTask, model: &Model, intercept: bool) -> anyhow::Result<Vec<u8>> {
-    let Model::Linear { weights, intercepts } = model;
+    let Model::Linear { weights, intercepts } = model else {
+        bail!("--weights: a network has no weight a feature and task; --save keeps all it has");
+    };
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(["feature".to_owned()].into_iter().chain(data.task_names()))?;
     // Adding 0 turns -0 into 0.

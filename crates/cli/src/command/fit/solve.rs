@@ -41,13 +41,6 @@ impl Prepared {
     pub fn fit_path(&self, entry: &Entry, path: &[ParamSet], seed: &Seed) -> Result<Vec<Trained>, FitError> {
         let context = Context::new(seed.stream("init"));
         let fits = entry.fit_path(&self.problem, path, &context)?;
-        Ok(fits.into_iter().map(|fitted| Trained { model: self.for_raw_data(&fitted.model), fitted }).collect())
-    }
-
-    fn for_raw_data(&self, model: &Model) -> Model {
-        let Model::Linear { weights, intercepts } = model;
-        let (weights, shift) = self.scaler.unscale(weights);
-        let scale = self.scaler.tasks.iter().map(|t| t.y_sd).collect::<ndarray::Array1<f64>>();
-        Model::Linear { weights, intercepts: shift + intercepts * &scale }
+        Ok(fits.into_iter().map(|fitted| Trained { model: fitted.model.unscaled(&self.scaler), fitted }).collect())
     }
 }

@@ -1,0 +1,183 @@
+//! TOMATO's sparsity over tasks and topics.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::Proximal;
+use crate::params::{Layout, Own, ParamId, Params, Place};
+use crate::real::Real;
+use crate::vector::{square, wide};
+
+/// Which norm of the `||s_kt||` is penalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// `sum_kt ||s_kt||` (TOMATO-el).
+    ElementWise,
+    /// `1/2 sum_k (sum_t ||s_kt||)^2`: tasks compete for topics (TOMATO-ex).
+    Exclusive,
+}
+
+/// The map of `strength *` a norm of all that task `t` has in block `k` of these parameters, taken as one vector `s_kt`.
+#[derive(Debug, Clone)]
+pub struct Topics {
+    form: Form,
+    strength: f64,
+    places: Vec<Place>,
+    blocks: usize,
+    /// `tasks x blocks`: norms, then what they are multiplied with.
+    factors: Vec<f64>,
+    sorted: Vec<f64>,
+}
+
+impl Topics {
+    /// On parameters that every task has of its own, all with the same number of blocks.
+    ///
+    /// # Panics
+    /// If one is shared, or the numbers of blocks differ.
+    pub fn new(layout: &Layout, form: Form, strength: f64, which: &[ParamId]) -> Self {
+        let places: Vec<Place> = which.iter().map(|&id| layout.place(id).clone()).collect();
+        let blocks = places.first().map_or(0, |place| place.shape[0]);
+        assert!(places.iter().all(|p| p.own == Own::Task && p.shape[0] == blocks), "parameters of different topics");
+        let (factors, sorted) = (vec![0.0; layout.tasks * blocks], Vec::with_capacity(layout.tasks));
+        Self { form, strength, places, blocks, factors, sorted }
+    }
+
+    /// `||s_kt||`, `tasks x topics`.
+    pub fn norms<R: Real>(&self, params: &Params<R>) -> Vec<f64> {
+        let norm = |i: usize| {
+            let parts = self.places.iter().map(|place| square(block(place, params, i / self.blocks, i % self.blocks)));
+            parts.sum::<R>().sqrt().wide()
+        };
+        (0..self.factors.len()).into_par_iter().map(norm).collect()
+    }
+}
+
+fn block<'a, R: Real>(place: &Place, params: &'a Params<R>, task: usize, k: usize) -> &'a [R] {
+    let size = place.shape[1] * place.shape[2];
+    &params.slice(place, task)[k * size..][..size]
+}
+
+impl<R: Real> Proximal<R> for Topics {
+    fn apply(&mut self, params: &mut Params<R>, rate: f64) {
+        let (step, blocks) = (self.strength * rate, self.blocks);
+        if step == 0.0 || blocks == 0 {
+            return;
+        }
+        let (read, places) = (&*params, &self.places);
+        self.factors.par_chunks_mut(blocks).enumerate().for_each(|(task, norms)| {
+            for (k, norm) in norms.iter_mut().enumerate() {
+                let squares = places.iter().map(|place| wide(|| square(block(place, read, task, k))));
+                *norm = squares.sum::<R>().sqrt().wide();
+            }
+        });
+        for k in 0..blocks {
+            let norms = self.factors.iter().copied().skip(k).step_by(blocks);
+            let taken = match self.form {
+                Form::ElementWise => step,
+                Form::Exclusive => {
+                    self.sorted.clear();
+                    self.sorted.extend(norms);
+                    self.sorted.sort_by(|a, b| b.total_cmp(a));
+                    shrink_exclusive(&self.sorted, step)
+                }
+            };
+            for factor in self.factors.iter_mut().skip(k).step_by(blocks) {
+                *factor = if *factor > taken { 1.0 - taken / *factor } else { 0.0 };
+            }
+        }
+        let factors = &self.factors;
+        let stride = params.stride.max(1);
+        params.tasks.par_chunks_mut(stride).enumerate().for_each(|(task, row)| {
+            for place in places {
+                let size = place.shape[1] * place.shape[2];
+                for (k, part) in row[place.range()].chunks_exact_mut(size).enumerate() {
+                    let factor = R::of(factors[task * blocks + k]);
+                    part.iter_mut().for_each(|s| *s *= factor);
+                }
+            }
+        });
+    }
+}
+
+/// What the exclusive norm takes off every norm, given norms in falling order: `max_i (a_1 + .. + a_i) / (1/step + i)`.
+pub fn shrink_exclusive(falling: &[f64], step: f64) -> f64 {
+    let (mut sum, mut taken) = (0.0, 0.0);
+    for (i, &norm) in falling.iter().enumerate() {
+        if norm <= taken {
+            break;
+        }
+        sum += norm;
+        taken = sum / (1.0 / step + (i + 1) as f64);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::Role;
+    use crate::penalty::sample;
+
+    #[test]
+    fn fixtures_of_the_tomato_specification() {
+        let cases: [(&[f64], f64, f64, &[f64]); 5] = [
+            (&[2.0, 1.0, 0.0], 1.0, 1.0, &[1.0, 0.0, 0.0]),
+            (&[5.0, 4.0, 3.0], 1.0, 3.0, &[2.0, 1.0, 0.0]),
+            (&[5.0, 4.0, 3.0, 2.0, 1.0], 0.5, 2.4, &[2.6, 1.6, 0.6, 0.0, 0.0]),
+            (&[5.0, 4.0, 3.0, 2.0, 1.0], 0.05, 0.6, &[4.4, 3.4, 2.4, 1.4, 0.4]),
+            (&[2.0, 2.0, 2.0], 0.25, 6.0 / 7.0, &[8.0 / 7.0, 8.0 / 7.0, 8.0 / 7.0]),
+        ];
+        for (norms, step, taken, out) in cases {
+            let got = shrink_exclusive(norms, step);
+            assert!((got - taken).abs() < 1e-12);
+            for (a, b) in norms.iter().zip(out) {
+                assert!(((a - got).max(0.0) - b).abs() < 1e-12);
+            }
+            // A is the step times the sum of what is left.
+            assert!((got - step * out.iter().sum::<f64>()).abs() < 1e-12);
+        }
+        assert!((shrink_exclusive(&[3.0], 0.5) - 3.0 * (1.0 - 1.0 / 1.5)).abs() < 1e-12);
+    }
+
+    /// The greedy rule against every set of surviving tasks.
+    #[test]
+    fn the_greedy_rule_is_the_optimum_over_all_subsets() {
+        let noise = crate::noise::Noise::of_step(1, 2);
+        for case in 0..400u64 {
+            let n = 1 + (case % 8) as usize;
+            let mut norms: Vec<f64> = (0..n).map(|i| noise.normal(1, case * 10 + i as u64).abs()).collect();
+            norms.sort_by(|a, b| b.total_cmp(a));
+            let step = 10f64.powf(noise.normal(2, case) * 2.0);
+            let best = (1u32..1 << n)
+                .map(|set| {
+                    let chosen = norms.iter().enumerate().filter(|(i, _)| set >> i & 1 == 1);
+                    chosen.map(|(_, a)| a).sum::<f64>() / (1.0 / step + f64::from(set.count_ones()))
+                })
+                .fold(0.0, f64::max);
+            assert!((best - shrink_exclusive(&norms, step)).abs() < 1e-12 * best.max(1.0));
+        }
+    }
+
+    #[test]
+    fn norms_shrink_over_all_parameters_of_a_topic() {
+        let mut layout = Layout::new(3);
+        let ids =
+            [layout.push("w", Own::Task, Role::Weights, [2, 3, 2]), layout.push("b", Own::Task, Role::Bias, [2, 1, 2])];
+        layout.push("rest", Own::Task, Role::Weights, [1, 2, 2]);
+        for form in [Form::ElementWise, Form::Exclusive] {
+            let mut params = sample(&layout);
+            let before = params.clone();
+            let mut map = Topics::new(&layout, form, 4.0, &ids);
+            let norms = map.norms(&params);
+            map.apply(&mut params, 0.3);
+            for (i, (&a, b)) in norms.iter().zip(map.norms(&params)).enumerate() {
+                let mut topic: Vec<f64> = (0..3).map(|t| norms[t * 2 + i % 2]).collect();
+                topic.sort_by(|a, b| b.total_cmp(a));
+                let taken = if form == Form::ElementWise { 1.2 } else { shrink_exclusive(&topic, 1.2) };
+                assert!((b - (a - taken).max(0.0)).abs() < 1e-12);
+            }
+            (0..3).for_each(|t| assert_eq!(before.row(t)[16..], params.row(t)[16..]));
+        }
+    }
+}
