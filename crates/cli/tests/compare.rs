@@ -70,6 +70,7 @@ impl Setup {
                 recovery: BTreeMap::new(),
                 memberships: BTreeMap::new(),
                 last: BTreeMap::new(),
+                layers: Vec::new(),
                 artifacts: BTreeMap::new(),
             };
             self.put(store, repeat as u32, Outcome::Done(vec![point]));

@@ -5,6 +5,7 @@ pub mod claim;
 pub mod description;
 pub mod drive;
 pub mod grid;
+pub mod layers;
 pub mod paper;
 pub mod plan;
 pub mod prepare;

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use mtl_core::{Metric, split::Part};
 use serde::Deserialize;
 
+use crate::layers::LayerMeasure;
 use crate::store::{PointResult, Record};
 
 /// What results can be compared by.
@@ -27,6 +28,8 @@ pub enum Quantity {
     PrimalResidual,
     /// How far the solver's last iteration moved one of these copies, times its penalty parameter.
     DualResidual,
+    /// A measure of a hidden layer, counted from 1; without one, its mean over the hidden layers.
+    Layer(LayerMeasure, Option<usize>),
 }
 
 impl TryFrom<String> for Quantity {
@@ -49,7 +52,10 @@ impl FromStr for Quantity {
             "seconds-per-iteration" => Ok(Self::SecondsPerIteration),
             "primal-residual" => Ok(Self::PrimalResidual),
             "dual-residual" => Ok(Self::DualResidual),
-            _ => name.parse().map(Self::Metric),
+            _ => match LayerMeasure::ALL.into_iter().find(|measure| measure.name() == name) {
+                Some(measure) => Ok(Self::Layer(measure, None)),
+                None => name.parse().map(Self::Metric),
+            },
         }
     }
 }
@@ -66,13 +72,14 @@ impl Quantity {
             Self::SecondsPerIteration => "seconds-per-iteration",
             Self::PrimalResidual => "primal-residual",
             Self::DualResidual => "dual-residual",
+            Self::Layer(measure, _) => measure.name(),
         }
     }
 
     /// Whether larger values are better; none for what says what a model is like rather than how good it is: more groups
     /// are neither better nor worse.
     pub fn direction(self) -> Option<bool> {
-        let describes = matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup));
+        let describes = matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup) | Self::Layer(..));
         (!describes).then(|| self.higher_is_better())
     }
 
@@ -100,6 +107,13 @@ impl Quantity {
                 Some(Self::Seconds.of(record, point)? / iterations)
             }
             Self::PrimalResidual | Self::DualResidual => point.last.get(self.name()).copied(),
+            Self::Layer(measure, Some(layer)) => point.layers.get(layer.checked_sub(1)?)?.get(&measure).copied(),
+            Self::Layer(measure, None) => {
+                let values: Vec<f64> = point.layers.iter().filter_map(|layer| layer.get(&measure).copied()).collect();
+                // A mean that leaves layers out would be of something else.
+                let all = !values.is_empty() && values.len() == point.layers.len();
+                all.then(|| values.iter().sum::<f64>() / values.len() as f64)
+            }
         }
     }
 }

@@ -367,6 +367,17 @@ impl Results {
     ) -> Result<BTreeMap<u32, f64>, Missing> {
         let study = || self.study.id.clone();
         let (method_name, dataset_name) = (|| method.to_owned(), || dataset.to_owned());
+        let Ok(asked) = quantity.parse::<Quantity>() else {
+            return Err(Missing::Quantity(quantity.to_owned()));
+        };
+        // Claims name the layer that a measure is of among the hyperparameters.
+        let (asked, params) = match (asked, params.get("layer").and_then(as_number)) {
+            (Quantity::Layer(measure, None), Some(layer)) => {
+                let others = params.iter().filter(|(name, _)| *name != "layer");
+                (Quantity::Layer(measure, Some(layer as usize)), &others.map(|(n, v)| (n.clone(), v.clone())).collect())
+            }
+            _ => (asked, params),
+        };
         // A family's options are named like hyperparameters, and tell which of its members is meant.
         let named: Vec<usize> =
             self.study.data.iter().enumerate().filter(|(_, d)| d.is(dataset)).map(|(i, _)| i).collect();
@@ -413,15 +424,13 @@ impl Results {
         let none = Scores::default();
         let scores = self.scores(label, method).unwrap_or(&none);
         let point = || in_words(params);
-        let Some(mut values) = scores.by_repeat(quantity) else {
-            return Err(Missing::Quantity(quantity.to_owned()));
-        };
+        let mut values = scores.chosen(asked);
         if !scores.sweep.is_empty() {
             let (method, dataset) = (method_name(), dataset_name());
             let mut at = scores.sweep.iter().filter(|s| s.held_at(params));
             match (at.next(), at.count()) {
                 (None, _) => return Err(Missing::NotHeld { method, dataset, point: point() }),
-                (Some(only), 0) => values = quantity.parse().map(|q| only.by_repeat(q)).unwrap_or_default(),
+                (Some(only), 0) => values = only.by_repeat(asked),
                 (Some(_), more) => {
                     return Err(Missing::Ambiguous { method, dataset, point: point(), points: more + 1 });
                 }

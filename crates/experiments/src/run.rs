@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::cell::{Cell, Purpose};
 use crate::grid::on_data;
+use crate::layers;
 use crate::prepare::{Preparations, Prepared};
 use crate::store::{ARTIFACT_LIMIT, Circumstances, Outcome, PointResult, Record, Store, StoreError};
 
@@ -169,6 +170,7 @@ impl Runner<'_> {
                 recovery: if tune { BTreeMap::new() } else { structure(fitted, &model, test.truth.as_deref()) },
                 memberships: if score { fitted.memberships.clone() } else { BTreeMap::new() },
                 last: if score { fitted.traces.iter().filter_map(last).collect() } else { BTreeMap::new() },
+                layers: if tune { Vec::new() } else { layers::measures(fitted, test.n_features()) },
                 artifacts: BTreeMap::new(),
             };
             if !point.is_finite() {

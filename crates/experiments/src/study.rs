@@ -8,6 +8,7 @@ use mtl_methods::ParamValue;
 use serde::{Deserialize, Serialize};
 
 use crate::grid::GridValue;
+use crate::layers::LayerMeasure;
 use crate::plan::Variant;
 use crate::quantity::Quantity;
 use crate::yaml::Spanned;
@@ -80,6 +81,19 @@ pub enum Show {
     Families(Families),
     /// Lines of what solvers report about their iterations.
     Traces(Traces),
+    /// Lines of measures of networks' hidden layers, from layer to layer.
+    Layers(Layers),
+}
+
+/// The panels of a figure over layers: one a data set and measure.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Layers {
+    /// What is shown, a line a method. Of a correlation between tasks, the matrices of one repeat are drawn as well.
+    pub measures: Vec<LayerMeasure>,
+    /// Repeat whose correlations are drawn.
+    #[serde(default)]
+    pub repeat: u32,
 }
 
 /// The panels of a figure over families of data sets: one a family.

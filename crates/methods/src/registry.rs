@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use crate::deep::{deep_lasso, dmtrl, gl_agl, mlp, sgl, ssmtl_t, stg};
 use crate::grouping::{bigmtl, clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
 use crate::linear::{
-    Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, gbdsp, kmsv, l21, lasso, metag, mtw, multi_level_lasso,
-    ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, stl2, trace_norm,
+    Decomposition, GenGlMethod, StrengthMax, all_tasks, caso, constant, gbdsp, kmsv, l21, lasso, metag, mtw,
+    multi_level_lasso, ols, oracle_support, rmtfl, rmtl, srml, srmtl, ssml, ssmtl_m, stl, stl2, trace_norm,
 };
 use crate::method::{Context, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
@@ -16,6 +16,7 @@ type FitPath = fn(&Problem, &[ParamSet], &Context) -> Result<Vec<Fitted>, FitErr
 /// The methods, in the order of listings.
 static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     vec![
+        plain::<constant::Constant>(),
         plain::<ols::Ols>(),
         gengl::<lasso::Lasso>(),
         gengl::<l21::L21>(),

@@ -77,6 +77,7 @@ fn made_up(cell: &Cell, store: &Store) -> Record {
             recovery: if score { recovery } else { BTreeMap::new() },
             memberships: grouping.then(|| groups.clone()).into_iter().collect(),
             last: BTreeMap::new(),
+            layers: Vec::new(),
             artifacts: if score { artifacts.clone() } else { BTreeMap::new() },
         }
     });

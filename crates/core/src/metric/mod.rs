@@ -9,7 +9,9 @@ use std::str::FromStr;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use self::prediction::{accuracy, auc, complex_log_error, msle, precision_recall, ratio, squares, variance};
+use self::prediction::{
+    accuracy, auc, complex_log_error, msle, precision_recall, ratio, squared_error_of_probabilities, squares, variance,
+};
 use crate::{Target, Truth};
 use crate::{recovery, sharing};
 
@@ -56,6 +58,8 @@ pub enum Metric {
     /// Area under the precision-recall curve by trapezoids between its thresholds, with the first one's precision at
     /// recall 0: what MATLAB programs compute. Higher than [`Metric::AucPr`] where there are few thresholds.
     AucPrTrapezoid,
+    /// [`Metric::NMse`] of labels 0 and 1 and the probabilities of scores that are log-odds.
+    NMseProbabilities,
     /// `||What - W||_F / ||W||_F`.
     RelativeError,
     /// Share of weights with the sign of the true ones; zero has a sign of its own.
@@ -107,7 +111,7 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -123,6 +127,7 @@ impl Metric {
         Self::R2,
         Self::AucPr,
         Self::AucPrTrapezoid,
+        Self::NMseProbabilities,
         Self::RelativeError,
         Self::SignAccuracy,
         Self::SupportF1,
@@ -158,6 +163,7 @@ impl Metric {
             Self::R2 => "R2",
             Self::AucPr => "AUC-PR",
             Self::AucPrTrapezoid => "AUC-PR-trapezoid",
+            Self::NMseProbabilities => "nMSE-probabilities",
             Self::RelativeError => "relative-error",
             Self::SignAccuracy => "sign-accuracy",
             Self::SupportF1 => "support-F1",
@@ -179,7 +185,8 @@ impl Metric {
     /// Whether larger values are better.
     pub fn higher_is_better(self) -> bool {
         match self {
-            Self::NMse | Self::NMseCentred | Self::Mae | Self::Mse | Self::Msle => false,
+            Self::NMse | Self::NMseCentred | Self::NMseProbabilities => false,
+            Self::Mae | Self::Mse | Self::Msle => false,
             Self::MaePooled | Self::MsePooled | Self::MslePooled | Self::RelativeError => false,
             Self::ActiveGroups | Self::LargestGroup => false,
             Self::GroupError | Self::GroupErrorRounded => false,
@@ -206,7 +213,14 @@ impl Metric {
                 Self::MsePooled,
                 Self::MslePooled,
             ],
-            Target::Binary => vec![Self::Accuracy, Self::Auc, Self::AucHard, Self::AucPr, Self::AucPrTrapezoid],
+            Target::Binary => vec![
+                Self::Accuracy,
+                Self::Auc,
+                Self::AucHard,
+                Self::AucPr,
+                Self::AucPrTrapezoid,
+                Self::NMseProbabilities,
+            ],
         }
     }
 
@@ -252,6 +266,7 @@ impl Metric {
             Self::R2 => Kind::Prediction(|y, f| 1.0 - squares(&(y - f)) / (variance(y) * y.len() as f64)),
             Self::AucPr => Kind::Prediction(|y, f| precision_recall(y, f, |_, found| found)),
             Self::AucPrTrapezoid => Kind::Prediction(|y, f| precision_recall(y, f, f64::midpoint)),
+            Self::NMseProbabilities => Kind::Prediction(squared_error_of_probabilities),
             Self::GroupAri => {
                 Kind::Groups(|groups, truth| Some(recovery::adjusted_rand(groups, truth?.several_groups()?)))
             }

@@ -31,6 +31,13 @@ pub(super) fn accuracy(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
     y.iter().zip(scores).filter(|(y, s)| (**y > 0.0) == (**s > 0.0)).count() as f64 / y.len() as f64
 }
 
+/// Of labels as 0 and 1, relative to the number of positives; without one it has no scale.
+pub(super) fn squared_error_of_probabilities(y: &Array1<f64>, log_odds: &Array1<f64>) -> f64 {
+    let label = y.mapv(|y| if y > 0.0 { 1.0 } else { 0.0 });
+    let errors = &label - &log_odds.mapv(|f| 1.0 / (1.0 + (-f).exp()));
+    squares(&errors) / squares(&label)
+}
+
 /// The Mann-Whitney form: the chance that a random positive scores above a random negative.
 pub(super) fn auc(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
     let mut order: Vec<usize> = (0..y.len()).collect();

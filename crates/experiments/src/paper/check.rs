@@ -38,7 +38,12 @@ pub(super) fn sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Sour
             panels.map(|p| [&p.rows, &p.columns].into_iter().chain(p.at.keys()).collect()).collect()
         }
         Show::Curves(show) => vec![vec![&show.along]; show.measures.len()],
-        Show::Comparison | Show::Recovery(_) | Show::Significance(_) | Show::Families(_) | Show::Traces(_) => {
+        Show::Comparison
+        | Show::Recovery(_)
+        | Show::Significance(_)
+        | Show::Families(_)
+        | Show::Traces(_)
+        | Show::Layers(_) => {
             return match score {
                 Score::Chosen => Ok(()),
                 Score::Every => {

@@ -8,6 +8,7 @@ use mtl_methods::solver::{Convergence, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::cell::CellKey;
+use crate::layers::LayerMeasure;
 
 /// A cell's result or failure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +51,9 @@ pub struct PointResult {
     /// Where the solver's named series ended.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub last: BTreeMap<String, f64>,
+    /// Measures of the hidden layers of networks, from the first on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<BTreeMap<LayerMeasure, f64>>,
     /// Arrays kept beside the record: name -> content hash.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub artifacts: BTreeMap<String, String>,
@@ -76,7 +80,13 @@ impl PointResult {
         let Value { total, loss, penalty } = self.objective;
         let single = [total, loss, penalty, self.convergence.residual];
         let measures = self.metrics.values().flat_map(BTreeMap::values).flatten();
-        measures.chain(self.recovery.values()).chain(self.last.values()).chain(&single).all(|v| v.is_finite())
+        let layers = self.layers.iter().flat_map(BTreeMap::values);
+        measures
+            .chain(layers)
+            .chain(self.recovery.values())
+            .chain(self.last.values())
+            .chain(&single)
+            .all(|v| v.is_finite())
     }
 
     /// Mean over tasks of a measure of prediction, or a measure of recovery.

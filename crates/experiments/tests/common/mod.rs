@@ -182,6 +182,7 @@ pub fn point(gamma: f64, metrics: &[(Metric, f64)]) -> PointResult {
         recovery: BTreeMap::new(),
         memberships: BTreeMap::new(),
         last: BTreeMap::new(),
+        layers: Vec::new(),
         artifacts: BTreeMap::new(),
     }
 }

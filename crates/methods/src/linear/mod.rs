@@ -3,6 +3,7 @@
 pub mod all_tasks;
 pub mod caso;
 mod composite;
+pub mod constant;
 pub(crate) mod elastic_net;
 pub mod gbdsp;
 mod gengl;

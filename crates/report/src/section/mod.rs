@@ -10,6 +10,7 @@ mod evidence;
 mod families;
 mod findings;
 mod judged;
+mod layers;
 mod recovery;
 mod sensitivity;
 mod significance;
@@ -75,6 +76,7 @@ pub fn study(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartE
         Show::Curves(show) => blocks.extend(curves::blocks(results, show, source)?),
         Show::Families(show) => blocks.extend(families::blocks(results, show, source)?),
         Show::Traces(show) => blocks.extend(traces::blocks(results, show, source)?),
+        Show::Layers(show) => blocks.extend(layers::blocks(results, show, source)?),
     }
     blocks.extend(evidence::blocks(results));
     Ok(blocks)
