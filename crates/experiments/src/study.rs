@@ -244,8 +244,8 @@ pub struct Protocol {
     /// Sizes of the three parts.
     pub split: Sizes,
     /// Takes training and test part of each repeat from the splits that come with the data, and the validation part
-    /// where they have one; fractions of `split` only say how large they are. Where `split` gives numbers of rows,
-    /// these are drawn from the parts of the splits.
+    /// where they have one; fractions of `split` only say how large they are. Where `split` gives numbers of rows or
+    /// says how to draw, rows are drawn from the parts of the splits.
     #[serde(default)]
     pub official: bool,
     /// Centring and scaling.
