@@ -143,7 +143,9 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
     let scaling = serde_json::to_string(&key.scaling).unwrap_or_default();
     // Fractions, or numbers of rows; of these, no number for the rest.
     let [train, valid, test] = match key.sampling.split {
-        Sizes::Fractions(split) | Sizes::Drawn(DrawnFractions { fractions: split, .. }) => [split.train, split.valid, split.test].map(Value::Number),
+        Sizes::Fractions(split) | Sizes::Drawn(DrawnFractions { fractions: split, .. }) => {
+            [split.train, split.valid, split.test].map(Value::Number)
+        }
         Sizes::Rows(RowSizes { rows, .. }) => [Some(rows.train), Some(rows.valid), rows.test]
             .map(|n| n.map_or(Value::Missing(()), |n| Value::Number(n as f64))),
     };
