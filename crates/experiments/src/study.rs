@@ -209,6 +209,9 @@ pub struct DataEntry {
     /// Variant to use where the data set cannot be had; the report says so.
     #[serde(default)]
     pub otherwise: Option<Spanned<String>>,
+    /// Options of that variant.
+    #[serde(default)]
+    pub otherwise_options: BTreeMap<String, ParamValue>,
     /// Rows drawn per task and repeat; all, if left out.
     #[serde(default)]
     pub rows: Option<usize>,
