@@ -91,6 +91,27 @@ fn what_must_be_made_by_hand_says_how() {
     assert!(run.stdout.contains("mtl datasets show coco, for how to make it"), "{}", run.stdout);
 }
 
+/// With neither network nor mirror.
+#[test]
+fn what_the_program_carries_needs_no_fetch() {
+    let folder = Folder::new();
+    let line = |list: &str| list.lines().find(|line| line.starts_with("mnist-sample ")).unwrap().to_owned();
+    assert!(line(&folder.mtl("datasets --cache c").ok().stdout).ends_with("yes, carried"));
+    assert!(line(&folder.mtl("datasets").ok().stdout).ends_with("yes, carried"), "without a workspace, too");
+    let text = folder.mtl("datasets show covertype-sample --cache c").ok().stdout;
+    for part in ["subsample. 6000 of the 581012 rows", "Blackard and Colorado State", "PyPI scikit-multiflow 0.4.1"] {
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(part), "`{part}` is not in {text}");
+    }
+    let sets = "mnist-sample covertype-sample";
+    let states = folder.mtl(&format!("datasets verify {sets} --json --cache c")).ok().json();
+    assert!(states.as_array().unwrap().iter().all(|file| file["state"] == "good"), "{states}");
+    assert!(!folder.file("c").exists(), "looking makes no folder");
+    let run = folder.mtl(&format!("datasets fetch {sets} --offline --cache c")).ok();
+    assert_eq!(run.stdout.matches("carried by this program, checksum verified").count(), 5, "{}", run.stdout);
+    let run = folder.mtl(&format!("datasets verify {sets} --cache c")).ok();
+    assert_eq!(run.stdout.matches("checksum and values as in the catalog").count(), 5, "{}", run.stdout);
+}
+
 #[test]
 fn numeric_options_show_their_range() {
     let folder = Folder::new();

@@ -1,4 +1,5 @@
-//! Splits whose parts are given as numbers of rows, drawn from all rows or from the parts of an official split.
+//! Splits whose parts are numbers of rows, or fractions drawn with an eye on classes, from all rows or from the parts of an
+//! official split.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use crate::split::sorted;
-use crate::{Counts, Draw, MultiTask, RowSizes, Seed, Split, Target};
+use crate::{Counts, Draw, DrawnFractions, MultiTask, RowSizes, Seed, Split, Target};
 
 /// The rows of three parts.
 type Parts = [Vec<usize>; 3];
@@ -33,8 +34,38 @@ impl Split {
     /// # Errors
     /// In words: a task has too few rows, or no classes.
     pub fn counted(data: &MultiTask, official: Option<usize>, sizes: RowSizes, seed: &Seed) -> Result<Self, String> {
-        if sizes.draw != Draw::Random && data.target != Target::Binary {
-            let draw = if sizes.draw == Draw::Balanced { "balanced" } else { "stratified" };
+        Self::drawn_as(data, official, sizes.draw, |_| Ok(sizes.rows), seed)
+    }
+
+    /// Draws fractions of `rows` rows of each task, or of all it has where it has no more: a fresh sub-sample and its
+    /// three parts at once. Else as [`counted`](Self::counted).
+    ///
+    /// # Errors
+    /// In words: a task has too few rows, or no classes.
+    pub fn drawn(
+        data: &MultiTask,
+        official: Option<usize>,
+        rows: Option<usize>,
+        sizes: DrawnFractions,
+        seed: &Seed,
+    ) -> Result<Self, String> {
+        let counts = |n: usize| {
+            let [train, valid, test] = sizes.fractions.sizes(rows.map_or(n, |rows| rows.min(n)))?;
+            Ok(Counts { train, valid, test: Some(test) })
+        };
+        Self::drawn_as(data, official, sizes.draw, counts, seed)
+    }
+
+    /// Draws parts of as many rows as `counts` says of a task's number of rows.
+    fn drawn_as(
+        data: &MultiTask,
+        official: Option<usize>,
+        draw: Draw,
+        counts: impl Fn(usize) -> Result<Counts, String>,
+        seed: &Seed,
+    ) -> Result<Self, String> {
+        if draw != Draw::Random && data.target != Target::Binary {
+            let draw = if draw == Draw::Balanced { "balanced" } else { "stratified" };
             return Err(format!("`draw: {draw}` needs tasks with two classes, and these predict numbers"));
         }
         let given = official.map(|repeat| Self::given(data, repeat)).transpose()?;
@@ -42,14 +73,15 @@ impl Split {
         let mut split = Self { train: Vec::new(), valid: Vec::new(), test: Vec::new() };
         for (t, task) in data.tasks.iter().enumerate() {
             let leader = leaders[t];
-            let [train, valid, test] = if sizes.draw != Draw::Balanced && leader < t {
+            let [train, valid, test] = if draw != Draw::Balanced && leader < t {
                 [&split.train, &split.valid, &split.test].map(|part| Arc::clone(&part[leader]))
             } else {
                 let followers = data.tasks.iter().zip(&leaders).filter(|(_, l)| **l == leader);
                 let together: Vec<&Array1<f64>> = followers.map(|(task, _)| &task.y).collect();
-                let pools = pools(task.n(), given.map(|split| (split, t)), sizes.rows);
+                let counts = counts(task.n()).map_err(|e| format!("task `{}`: {e}", task.name))?;
+                let pools = pools(task.n(), given.map(|split| (split, t)), counts);
                 let mut rng = seed.stream(&format!("task {t}")).rng();
-                let parts = match sizes.draw {
+                let parts = match draw {
                     Draw::Random => by_strata(&pools, |_| Vec::new(), &mut rng),
                     Draw::Stratified => {
                         by_strata(&pools, |row| together.iter().map(|y| y[row] > 0.0).collect(), &mut rng)
@@ -156,7 +188,7 @@ fn balanced(pools: &[Pool], y: &Array1<f64>, together: &[&Array1<f64>], rng: &mu
         for &(part, size) in &pool.parts {
             let wanted = size.unwrap_or(0) / 2;
             let each = wanted * have / of;
-            if each == 0 && wanted > 0 {
+            if each == 0 && size != Some(0) {
                 let [positive, negative] = [&classes[0], &classes[1]].map(Vec::len);
                 return Err(format!(
                     "{positive} positive and {negative} negative rows to draw from are too few for balanced parts"
@@ -192,7 +224,7 @@ fn evenly(mut rows: Vec<usize>, together: &[&Array1<f64>], rng: &mut impl Rng) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Task;
+    use crate::{Fractions, Task};
     use ndarray::Array2;
     use proptest::prelude::*;
 
@@ -382,6 +414,40 @@ mod tests {
         assert_eq!(parts(&split, 0).map(|part| part.len()), [6, 6, 4]);
         let split = Split::counted(&data, Some(0), sizes(6, 6, Some(8), Draw::Balanced), &Seed::of(&1)).unwrap();
         assert_eq!(parts(&split, 0).map(|part| part.len()), [2, 2, 4], "two of four to test on: all shrink by half");
+    }
+
+    #[test]
+    fn fractions_of_a_sample_keep_shares_or_are_balanced() {
+        // Shares of 1/2, 3/10 and 1/5.
+        let class: Vec<usize> = (0..1000).map(|row| [0, 0, 0, 0, 0, 1, 1, 1, 2, 2][row % 10]).collect();
+        let data = one_vs_rest(&class);
+        let fractions = Fractions { train: 0.6, valid: 0.2, test: 0.2 };
+        let draw = |rows, draw, key: u32| {
+            Split::drawn(&data, None, rows, DrawnFractions { fractions, draw }, &Seed::of(&key)).unwrap()
+        };
+        let natural = draw(Some(100), Draw::Stratified, 1);
+        assert!(data.select(&natural.train).shares_inputs());
+        for (t, found) in [[30, 10, 10], [18, 6, 6], [12, 4, 4]].into_iter().enumerate() {
+            assert_eq!(parts(&natural, t).map(|rows| positives(&data, t, &rows)), found);
+            assert!(disjoint(&natural, t, 1000));
+        }
+        assert_ne!(natural, draw(Some(100), Draw::Stratified, 2), "every repeat has a sub-sample of its own");
+
+        let balanced = draw(Some(100), Draw::Balanced, 1);
+        for t in 0..3 {
+            let found = parts(&balanced, t).map(|rows| (rows.len(), positives(&data, t, &rows)));
+            assert_eq!(found, [(60, 30), (20, 10), (20, 10)]);
+        }
+        assert_ne!(balanced.train[0], balanced.train[1], "each task has rows of its own");
+
+        let whole = draw(None, Draw::Stratified, 1);
+        assert_eq!(parts(&whole, 0).map(|part| part.len()), [600, 200, 200]);
+        assert_eq!(whole, draw(Some(9999), Draw::Stratified, 1), "there are no more");
+        assert_eq!(parts(&draw(None, Draw::Balanced, 1), 2).map(|part| part.len()), [240, 80, 80], "200 positive rows");
+
+        let few = DrawnFractions { fractions, draw: Draw::Balanced };
+        let error = Split::drawn(&data, None, Some(5), few, &Seed::of(&1)).unwrap_err();
+        assert!(error.contains("too few for balanced parts"), "a part of one row: {error}");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub struct Counts {
     pub test: Option<usize>,
 }
 
-/// How rows are drawn for parts that are given as numbers of rows.
+/// How rows are drawn for the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Draw {
@@ -83,15 +83,27 @@ pub struct RowSizes {
     pub draw: Draw,
 }
 
-/// How large the three parts of a split are: `{train: 0.6, valid: 0.2, test: 0.2}` or
+/// Fractions of the rows that a data set is sampled to, and how these rows are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct DrawnFractions {
+    /// How large.
+    #[serde(flatten)]
+    pub fractions: Fractions,
+    /// How they are drawn.
+    pub draw: Draw,
+}
+
+/// How large the three parts of a split are: `{train: 0.6, valid: 0.2, test: 0.2}`, perhaps with a `draw`, or
 /// `{rows: {train: 50, valid: 50}, draw: stratified}`.
 ///
 /// Part of the identity of stored results: fractions are written as they were when there was nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, try_from = "Declared")]
 pub enum Sizes {
-    /// As fractions of each task's rows.
+    /// As fractions of each task's rows, whatever their class is.
     Fractions(Fractions),
+    /// As fractions of each task's rows, with an eye on their classes.
+    Drawn(DrawnFractions),
     /// As numbers of rows.
     Rows(RowSizes),
 }
@@ -112,13 +124,16 @@ impl TryFrom<Declared> for Sizes {
 
     fn try_from(declared: Declared) -> Result<Self, Self::Error> {
         match declared {
-            Declared { train: Some(train), valid: Some(valid), test: Some(test), rows: None, draw: None } => {
-                Ok(Self::Fractions(Fractions { train, valid, test }))
+            Declared { train: Some(train), valid: Some(valid), test: Some(test), rows: None, draw } => {
+                let fractions = Fractions { train, valid, test };
+                Ok(match draw.unwrap_or_default() {
+                    Draw::Random => Self::Fractions(fractions),
+                    draw => Self::Drawn(DrawnFractions { fractions, draw }),
+                })
             }
             Declared { train: None, valid: None, test: None, rows: Some(rows), draw } => {
                 Ok(Self::Rows(RowSizes { rows, draw: draw.unwrap_or_default() }))
             }
-            Declared { rows: None, draw: Some(_), .. } => Err("`draw` goes with `rows: {train: .., valid: ..}`"),
             Declared { rows: Some(_), .. } => Err("parts are given as fractions or as `rows`, not as both"),
             _ => Err("expected fractions `train`, `valid` and `test`, or `rows: {train: .., valid: ..}`"),
         }
@@ -134,7 +149,10 @@ impl From<Fractions> for Sizes {
 impl fmt::Display for Sizes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fractions(Fractions { train, valid, test }) => write!(f, "{train}/{valid}/{test}"),
+            Self::Fractions(Fractions { train, valid, test })
+            | Self::Drawn(DrawnFractions { fractions: Fractions { train, valid, test }, .. }) => {
+                write!(f, "{train}/{valid}/{test}")
+            }
             Self::Rows(RowSizes { rows: Counts { train, valid, test: Some(test) }, .. }) => {
                 write!(f, "{train}/{valid}/{test} rows")
             }
@@ -146,9 +164,17 @@ impl fmt::Display for Sizes {
 }
 
 impl Sizes {
+    /// The fractions, if the sizes are given as such.
+    pub fn fractions(&self) -> Option<Fractions> {
+        match self {
+            Self::Fractions(fractions) | Self::Drawn(DrawnFractions { fractions, .. }) => Some(*fractions),
+            Self::Rows(_) => None,
+        }
+    }
+
     /// Whether the sizes make sense, whatever the data; the message says what does not.
     pub fn check(&self) -> Result<(), String> {
-        if let Self::Fractions(fractions) = self {
+        if let Some(fractions) = self.fractions() {
             fractions.sizes(1_000_000)?;
         }
         if !(self.has(Part::Train) && self.has(Part::Test)) {
@@ -170,9 +196,11 @@ impl Sizes {
     /// Whether a part gets any rows.
     pub fn has(&self, part: Part) -> bool {
         match (self, part) {
-            (Self::Fractions(f), Part::Train) => f.train > 0.0,
-            (Self::Fractions(f), Part::Valid) => f.valid > 0.0,
-            (Self::Fractions(f), Part::Test) => f.test > 0.0,
+            (Self::Fractions(f) | Self::Drawn(DrawnFractions { fractions: f, .. }), part) => match part {
+                Part::Train => f.train > 0.0,
+                Part::Valid => f.valid > 0.0,
+                Part::Test => f.test > 0.0,
+            },
             (Self::Rows(RowSizes { rows, .. }), Part::Train) => rows.train > 0,
             (Self::Rows(RowSizes { rows, .. }), Part::Valid) => rows.valid > 0,
             (Self::Rows(RowSizes { rows, .. }), Part::Test) => rows.test != Some(0),
@@ -183,7 +211,7 @@ impl Sizes {
     /// shrink keep it.
     pub fn test_over_train(&self) -> Option<f64> {
         match self {
-            Self::Fractions(Fractions { train, test, .. }) => Some(test / train),
+            Self::Fractions(f) | Self::Drawn(DrawnFractions { fractions: f, .. }) => Some(f.test / f.train),
             Self::Rows(RowSizes { rows, .. }) => Some(rows.test? as f64 / rows.train as f64),
         }
     }
@@ -191,7 +219,9 @@ impl Sizes {
     /// Rows that train of a task with `n` rows.
     pub fn training_rows(&self, n: usize) -> Option<usize> {
         match self {
-            Self::Fractions(fractions) => fractions.sizes(n).ok().map(|[train, _, _]| train),
+            Self::Fractions(fractions) | Self::Drawn(DrawnFractions { fractions, .. }) => {
+                fractions.sizes(n).ok().map(|[train, _, _]| train)
+            }
             Self::Rows(RowSizes { rows, .. }) => Some(rows.train),
         }
     }
@@ -219,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn fractions_can_say_how_rows_are_drawn() {
+        let fractions = Fractions { train: 0.5, valid: 0.25, test: 0.25 };
+        let sizes = Sizes::Drawn(DrawnFractions { fractions, draw: Draw::Balanced });
+        let text = r#"{"train":0.5,"valid":0.25,"test":0.25,"draw":"balanced"}"#;
+        assert_eq!((serde_json::to_string(&sizes).unwrap().as_str(), read(text)), (text, Ok(sizes)));
+        assert_eq!(read(&text.replace("balanced", "random")), Ok(fractions.into()), "one spelling for one thing");
+        assert!(sizes.check().is_ok() && sizes.has(Part::Valid));
+        assert_eq!((sizes.test_over_train(), sizes.training_rows(40)), (Some(0.5), Some(20)));
+        assert_eq!(sizes.to_string(), "0.5/0.25/0.25");
+    }
+
+    #[test]
     fn rows_are_written_without_defaults_and_read_again() {
         for (sizes, text) in [
             (rows(50, 50, None, Draw::Random), r#"{"rows":{"train":50,"valid":50}}"#),
@@ -239,7 +281,8 @@ mod tests {
             assert!(error.contains(part), "{json}: {error}");
         };
         fails(r#"{"train":0.6,"valid":0.4}"#, "expected fractions `train`, `valid` and `test`, or `rows");
-        fails(r#"{"train":0.6,"valid":0.2,"test":0.2,"draw":"balanced"}"#, "`draw` goes with `rows");
+        fails(r#"{"train":0.6,"valid":0.2,"test":0.3,"draw":"balanced"}"#, "sum to 1");
+        fails(r#"{"train":0.6,"draw":"balanced"}"#, "expected fractions `train`, `valid` and `test`, or `rows");
         fails(r#"{"train":0.6,"rows":{"train":5}}"#, "not as both");
         fails(r#"{"train":0.6,"valid":0.2,"tset":0.2}"#, "tset");
         fails(r#"{"rows":{"train":-5}}"#, "-5");

@@ -272,6 +272,138 @@ fn digits_are_told_apart_by_pixels_or_components() {
     assert_eq!(load("64").n_features(), 4, "no more components than pixels");
 }
 
+/// Rows of Covertype: cell `(r, c)` is `10 r + c`, but for the class.
+fn covertype(classes: &[u8]) -> String {
+    let row = |(r, class): (usize, &u8)| {
+        let cells: Vec<String> = (0..54).map(|c| (10 * r + c).to_string()).collect();
+        format!("{},{class}\n", cells.join(","))
+    };
+    classes.iter().enumerate().map(row).collect()
+}
+
+#[test]
+fn kinds_of_cover_are_told_apart() {
+    let text = covertype(&[5, 1, 7, 5]);
+    let yaml = |unpacked: &str| {
+        let file = file("covtype.data.gz", "{text: commas}", &sha256("the official bytes"), 4, 55);
+        [entry("covertype"), "  files:\n".into(), file, format!("    unpacked: {}\n", sha256(unpacked))].concat()
+    };
+    let load = |text: &str, unpacked: &str| {
+        let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        put(mirror.path(), "covertype/covtype.data.gz", gzip(text));
+        let library = library(cache.path(), mirror.path(), Arc::new(Catalog::parse(&yaml(unpacked)).unwrap()));
+        let data = library.load(&DatasetSpec::new("covertype"), &seed());
+        data.map(|data| (data, library.files(&DatasetSpec::new("covertype")).unwrap()[0].checksum))
+    };
+    let (data, trust) = load(&text, &text).unwrap();
+    assert_eq!(trust, Trust::Verified, "somebody compressed it anew, but what is in it is right");
+    assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (7, (4, 54), true));
+    assert_eq!((data.tasks[4].name.as_str(), data.tasks[4].y.to_vec()), ("aspen", vec![1.0, -1.0, -1.0, 1.0]));
+    assert_eq!(
+        (data.features[9].as_str(), data.features[13].as_str(), data.features[53].as_str()),
+        ("horizontal distance to fire points", "wilderness area 4", "soil type 40")
+    );
+    assert_eq!(data.tasks[6].x.column(53).to_vec(), [53.0, 63.0, 73.0, 83.0]);
+
+    let fails = |text: &str, unpacked: &str, part: &str| {
+        let error = load(text, unpacked).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    fails(&text, "other text", "wrong checksum: sha256");
+    let wrong = text.replace("\n10,", "\nten,");
+    fails(&wrong, &wrong, "covtype.data.gz, line 2: found `ten`, expected a number");
+    let wrong = covertype(&[5, 1, 8, 5]);
+    fails(&wrong, &wrong, "counted from 0 here: row 3: found class 7, expected a whole number from 0 to 6");
+}
+
+#[test]
+fn states_of_a_motor_are_told_apart() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let row = |r: usize, state: usize| {
+        let cells: Vec<String> = (0..48).map(|c| format!("{r}.{c:02}e-05")).collect();
+        format!("{} {state}\n", cells.join(" "))
+    };
+    let text: String = (0..22).map(|r| row(r, 1 + r / 2)).collect();
+    let numbers: Vec<u8> = (0..22 * 48).flat_map(|cell| f64::from(cell).to_le_bytes()).collect();
+    let states: Vec<u8> = (0..22).flat_map(|r| f64::from(r / 2).to_le_bytes()).collect();
+    put(mirror.path(), "ssd/kios_sample_X.npy", npy("<f8", "(22, 48)", &numbers));
+    put(mirror.path(), "ssd/kios_sample_Y.npy", npy("<f8", "(22,)", &states));
+    let yaml = [
+        entry("ssd"),
+        "  files:\n".into(),
+        file("Sensorless_drive_diagnosis.txt", "{text: blanks}", "unverified", 22, 49),
+        entry("ssd-kios"),
+        "  folder: ssd\n  files:\n".into(),
+        file("kios_sample_X.npy", "npy", "unverified", 22, 48),
+        file("kios_sample_Y.npy", "npy", "unverified", 22, 1),
+    ];
+    let library = library(cache.path(), mirror.path(), Arc::new(Catalog::parse(&yaml.concat()).unwrap()));
+    let load = |name: &str| library.load(&DatasetSpec::new(name), &seed());
+    assert!(matches!(load("ssd"), Err(LoadError::Unavailable(_))), "the sample says nothing about the whole");
+    let sample = load("ssd-kios").unwrap();
+    put(mirror.path(), "ssd/Sensorless_drive_diagnosis.txt", &text);
+    let whole = load("ssd").unwrap();
+    for data in [&whole, &sample] {
+        assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (11, (22, 48), true));
+        let positive: Vec<usize> = (0..22).filter(|&r| data.tasks[10].y[r] > 0.0).collect();
+        assert_eq!((data.tasks[10].name.as_str(), positive), ("state 11", vec![20, 21]));
+        assert_eq!(data.features[47], "f48");
+    }
+    assert_eq!((whole.tasks[3].x[[2, 47]], sample.tasks[3].x[[2, 47]]), (2.47e-5, 143.0));
+
+    // One state more often than another.
+    let fails = |text: &str, part: &str| {
+        let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        put(mirror.path(), "ssd/Sensorless_drive_diagnosis.txt", text);
+        let catalog = Arc::new(Catalog::parse(&yaml.concat()).unwrap());
+        let library = self::library(cache.path(), mirror.path(), catalog);
+        let error = library.load(&DatasetSpec::new("ssd"), &seed()).unwrap_err().to_string();
+        assert!(error.contains(part), "{error}");
+    };
+    let uneven: String = (0..22).map(|r| row(r, if r == 21 { 1 } else { 1 + r / 2 })).collect();
+    fails(&uneven, "found [3, 2, 2, 2, 2, 2, 2, 2, 2, 2, 1] rows of the states, expected as many of each");
+    fails(&text[..text.len() / 2], "line 12: found 25 cells, expected 49 cells");
+    fails(&text.replace(" 11\n", " 12\n"), "the states, counted from 0 here: row 21: found class 11");
+}
+
+/// No mirror, no network, nothing in the cache.
+#[test]
+fn what_the_program_carries_is_there() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library = library(cache.path(), mirror.path(), Catalog::embedded());
+    let positives = |data: &mtl_core::MultiTask| -> Vec<usize> {
+        data.tasks.iter().map(|task| task.y.iter().filter(|y| **y > 0.0).count()).collect()
+    };
+    assert!(library.fetcher().is_cached("mnist-sample").unwrap() && !library.fetcher().is_cached("mnist").unwrap());
+
+    let spec = DatasetSpec::new("mnist-sample").with("pca", "154");
+    let digits = library.load(&spec, &seed()).unwrap();
+    assert_eq!((digits.n_tasks(), digits.tasks[0].x.dim(), digits.shares_inputs()), (10, (4000, 154), true));
+    assert_eq!(positives(&digits), [394, 451, 401, 408, 390, 360, 392, 416, 390, 398]);
+    let split = &digits.official.as_ref().unwrap()[0];
+    assert_eq!((split.train[0].len(), split.test[0].len()), (3000, 1000));
+    let files = library.files(&spec).unwrap();
+    assert!(files.iter().all(|f| (&f.origin, f.checksum) == (&Origin::Carried, Trust::Verified)), "{files:?}");
+
+    let spec = DatasetSpec::new("covertype-sample");
+    let natural = library.load(&spec, &seed()).unwrap();
+    assert_eq!((natural.tasks[0].x.dim(), positives(&natural)), ((6000, 54), vec![2188, 2926, 369, 28, 98, 179, 212]));
+    let all = library.load(&spec.clone().with("rows", "all"), &seed()).unwrap();
+    assert_eq!(positives(&all), [2188, 2926, 1000, 1000, 1000, 1000, 1000]);
+    assert_eq!(all.tasks[0].x.slice(ndarray::s![..6000, ..]), *natural.tasks[0].x);
+
+    // A damaged copy is replaced.
+    let path = library.files(&spec).unwrap()[0].path.clone();
+    std::fs::write(&path, "something else").unwrap();
+    let found = library.fetcher().file("covertype-sample", "covtype-sample.data.gz").unwrap();
+    assert_eq!((found.origin, found.checksum), (Origin::Carried, Trust::Verified));
+    let found = library.fetcher().file("covertype-sample", "covtype-sample.data.gz").unwrap();
+    assert_eq!(found.origin, Origin::Cache);
+    for name in ["mnist-sample", "covertype-sample"] {
+        assert_eq!(library.catalog().get(name).unwrap().status, mtl_data::Status::Subsample);
+    }
+}
+
 /// A ZIP archive of files that are stored as they are.
 fn zip(members: &[(&str, &str)]) -> Vec<u8> {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use mtl_core::{Counts, Draw, RowSizes, Scaler, Scaling, Seed, Split, Target, Task};
+use mtl_core::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Scaler, Scaling, Seed, Split, Target, Task};
 use mtl_data::fetch::Trust;
 use mtl_data::fingerprint::{Fingerprint, TOLERANCE};
 use mtl_data::{DatasetSpec, FetchOptions, Fetcher, Library, LoadError, Mirror};
@@ -262,7 +262,7 @@ fn mnist() {
     let Some(library) = library(cache.path()) else { return };
     let begun = std::time::Instant::now();
     let data = library.load(&DatasetSpec::new("mnist"), &seed()).unwrap();
-    println!("mnist: {:?}", begun.elapsed());
+    println!("mnist, 64 components: {:?}", begun.elapsed());
     assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (10, (70000, 64), true));
     let of = |rows: std::ops::Range<usize>| -> Vec<usize> {
         data.tasks.iter().map(|t| t.y.slice(s![rows.clone()]).iter().filter(|y| **y == 1.0).count()).collect()
@@ -278,13 +278,90 @@ fn mnist() {
     let shares: Vec<f64> = variances.iter().map(|v| v / 52.725).collect();
     assert!((shares[0] - 0.097).abs() < 5e-4 && (shares[1] - 0.071).abs() < 5e-4, "{shares:?}");
     assert!(train.mean_axis(Axis(0)).unwrap().iter().all(|m| m.abs() < 1e-9));
+    let begun = std::time::Instant::now();
     let more = library.load(&DatasetSpec::new("mnist").with("pca", "154"), &seed()).unwrap();
+    println!("mnist, 154 components: {:?}", begun.elapsed());
     assert_eq!((more.n_features(), more.tasks[0].x[[69999, 63]]), (154, data.tasks[0].x[[69999, 63]]));
     let x = more.tasks[0].x.slice(s![..60000, ..]);
     let kept: f64 = x.columns().into_iter().map(|c| c.var(0.0)).sum::<f64>() / 52.725;
     assert!((kept - 0.95).abs() < 1e-3, "154 components are known to keep 95 %: {kept}");
     let pixels = library.load(&DatasetSpec::new("mnist").with("pca", "0"), &seed()).unwrap();
     assert!(pixels.n_features() == 784 && pixels.tasks[0].x.iter().all(|v| (0.0..=1.0).contains(v)));
+}
+
+fn positives(data: &mtl_core::MultiTask) -> Vec<usize> {
+    data.tasks.iter().map(|task| task.y.iter().filter(|y| **y > 0.0).count()).collect()
+}
+
+#[test]
+fn covertype() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let spec = DatasetSpec::new("covertype");
+    let begun = std::time::Instant::now();
+    let data = library.load(&spec, &seed()).unwrap();
+    println!("covertype: {:?}", begun.elapsed());
+    assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (7, (581_012, 54), true));
+    // As `covtype.info` has them, and its first row.
+    assert_eq!(positives(&data), [211_840, 283_301, 35_754, 2747, 9493, 17_367, 20_510]);
+    let first = [2596.0, 51.0, 3.0, 258.0, 0.0, 510.0, 221.0, 232.0, 148.0, 6279.0, 1.0];
+    assert_eq!((data.tasks[0].x.row(0).to_vec()[..11].to_vec(), data.tasks[4].y[0]), (first.to_vec(), 1.0));
+    for indicators in [10..14, 14..54] {
+        assert!(data.tasks[0].x.slice(s![.., indicators]).sum_axis(Axis(1)).iter().all(|sum| *sum == 1.0));
+    }
+    assert_eq!(library.files(&spec).unwrap()[0].checksum, Trust::Verified);
+
+    // What the SSMTL paper samples, with the classes' shares and balanced.
+    let fractions = Fractions { train: 0.6, valid: 0.2, test: 0.2 };
+    let drawn = |draw| {
+        let begun = std::time::Instant::now();
+        let split = Split::drawn(&data, None, Some(2000), DrawnFractions { fractions, draw }, &seed()).unwrap();
+        println!("{draw:?}: {:?}", begun.elapsed());
+        [&split.train, &split.valid, &split.test].map(|rows| data.select(rows))
+    };
+    let [train, valid, test] = drawn(Draw::Stratified);
+    assert!(train.shares_inputs() && test.shares_inputs());
+    assert_eq!([&train, &valid, &test].map(|part| part.tasks[0].n()), [1200, 400, 400]);
+    assert_eq!(positives(&train), [437, 585, 74, 6, 20, 36, 42]);
+    for (part, positive) in drawn(Draw::Balanced).iter().zip([600, 200, 200]) {
+        assert_eq!((positives(part), part.tasks[3].n()), (vec![positive; 7], 2 * positive));
+    }
+    let sample = library.load(&DatasetSpec::new("covertype-sample"), &seed()).unwrap();
+    assert_eq!(sample.features, data.features);
+    let rows: std::collections::HashSet<Vec<u64>> =
+        data.tasks[0].x.rows().into_iter().map(|row| row.iter().map(|v| v.to_bits()).collect()).collect();
+    assert!(sample.tasks[0].x.rows().into_iter().all(|row| rows.contains(&row.mapv(f64::to_bits).to_vec())));
+}
+
+#[test]
+fn sensorless_drive_diagnosis() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let data = library.load(&DatasetSpec::new("ssd-kios"), &seed()).unwrap();
+    assert_eq!((data.n_tasks(), data.tasks[0].x.dim(), data.shares_inputs()), (11, (2200, 48), true));
+    assert_eq!(positives(&data), [200; 11]);
+    match library.load(&DatasetSpec::new("ssd"), &seed()) {
+        Ok(data) => assert_eq!((data.tasks[0].x.dim(), positives(&data)), ((58_509, 48), vec![5319; 11])),
+        Err(LoadError::Unavailable(error)) => assert!(error.in_one_line().contains("Sensorless_drive"), "{error}"),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[test]
+fn carried_digits_are_those_of_the_original_files() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let load = |name: &str| library.load(&DatasetSpec::new(name).with("pca", "0"), &seed()).unwrap();
+    let (sample, all) = (load("mnist-sample"), load("mnist"));
+    let images = |data: &mtl_core::MultiTask, rows: std::ops::Range<usize>| -> std::collections::HashSet<Vec<u64>> {
+        let labelled = rows.map(|row| {
+            let digit = data.tasks.iter().position(|task| task.y[row] > 0.0).unwrap() as u64;
+            data.tasks[0].x.row(row).iter().map(|v| v.to_bits()).chain([digit]).collect()
+        });
+        labelled.collect()
+    };
+    assert!(images(&sample, 0..3000).is_subset(&images(&all, 0..60000)));
+    assert!(images(&sample, 3000..4000).is_subset(&images(&all, 60000..70000)));
 }
 
 #[test]
@@ -424,6 +501,11 @@ fn fingerprints_are_those_of_the_catalog() {
         ("traffic-sp", "traffic_sp.csv"),
         ("cifar10-cnn128", "cifar10_test_cnn128_x.npy"),
         ("cifar10-cnn128", "cifar10_test_cnn128_y.npy"),
+        ("ssd-kios", "kios_sample_X.npy"),
+        ("ssd-kios", "kios_sample_Y.npy"),
+        ("mnist-sample", "t10k-images-idx3-ubyte.gz"),
+        ("mnist-sample", "t10k-labels-idx1-ubyte.gz"),
+        ("covertype-sample", "covtype-sample.data.gz"),
         ("merck-metab", "METAB_training.csv"),
         ("merck-metab", "METAB_test.csv"),
         ("merck-cyp", "CYP_dense_training.csv"),

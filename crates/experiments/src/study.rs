@@ -223,6 +223,9 @@ pub struct DataEntry {
     /// Variant to use where the data set cannot be had; the report says so.
     #[serde(default)]
     pub otherwise: Option<Spanned<String>>,
+    /// Options of that variant.
+    #[serde(default)]
+    pub otherwise_options: BTreeMap<String, ParamValue>,
     /// Rows drawn per task and repeat; all, if left out.
     #[serde(default)]
     pub rows: Option<usize>,
@@ -258,8 +261,8 @@ pub struct Protocol {
     /// Sizes of the three parts.
     pub split: Sizes,
     /// Takes training and test part of each repeat from the splits that come with the data, and the validation part
-    /// where they have one; fractions of `split` only say how large they are. Where `split` gives numbers of rows,
-    /// these are drawn from the parts of the splits.
+    /// where they have one; fractions of `split` only say how large they are. Where `split` gives numbers of rows or
+    /// says how to draw, rows are drawn from the parts of the splits.
     #[serde(default)]
     pub official: bool,
     /// Centring and scaling.

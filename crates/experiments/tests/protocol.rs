@@ -246,3 +246,60 @@ fn the_ratio_of_test_and_training_rows_is_the_real_one() {
     let large = "synthetic-bigmtl, options: {test-samples: 500}";
     assert_eq!(ratio("split: {rows: {train: 8, valid: 10}}\n  official: true", large), 62.5, "all 500 test");
 }
+
+/// The deep studies of SSMTL: so many rows of each data set, 60/20/20, in one table; from samples that need no network.
+#[test]
+fn classes_keep_their_shares_or_are_balanced_in_samples_of_a_size_for_each_data_set() {
+    const DATA: &str = "
+  - {label: MNIST, dataset: mnist, options: {pca: 154}, otherwise: mnist-sample, otherwise_options: {pca: 154}, rows: 1000}
+  - {label: COVER, dataset: covertype, otherwise: covertype-sample, otherwise_options: {rows: ROWS}, rows: 2000}";
+    let positives = |data: &mtl_core::MultiTask| -> Vec<usize> {
+        data.tasks.iter().map(|task| task.y.iter().filter(|y| **y > 0.0).count()).collect()
+    };
+    let parts = |draw: &str, rows: &str| {
+        let folder = with_split(&format!("split: {{train: 0.6, valid: 0.2, test: 0.2, draw: {draw}}}"));
+        folder.replace("s", "- {label: D, dataset: synthetic-gl}", DATA.replace("ROWS", rows).trim_start());
+        folder.replace("s", "metrics: [nMSE, EV]", "metrics: [accuracy]\nselect: {metric: accuracy}");
+        let library = library(&folder.beside("store"));
+        let study = folder.studies().remove(0);
+        let prepared = |data: usize, repeat| {
+            let found = mtl_experiments::plan::resolve(&study.data[data], &library).unwrap();
+            let mut key = CellKey { data: found.variant.unwrap().spec, repeat, ..common::key(0) };
+            key.sampling = mtl_experiments::cell::Sampling {
+                rows: study.data[data].rows,
+                split: study.protocol.split,
+                official: study.protocol.official,
+            };
+            Part::ALL.map(|part| Prepared::new(&library, &key).unwrap().part(part).clone())
+        };
+        [0, 1].map(|data| (prepared(data, 0), prepared(data, 1)))
+    };
+    for (sizes, (first, second)) in [[600, 200, 200], [1200, 400, 400]].into_iter().zip(parts("stratified", "natural"))
+    {
+        for (size, part) in sizes.into_iter().zip(&first) {
+            assert_eq!((part.tasks[1].n(), part.shares_inputs()), (size, true));
+            assert_eq!(positives(part).iter().sum::<usize>(), size, "a row is positive in one task");
+        }
+        assert_ne!(first[0].tasks[0].x, second[0].tasks[0].x, "every repeat draws anew");
+    }
+    let [(digits, _), (cover, again)] = parts("balanced", "all");
+    for (part, half) in cover.iter().zip([600, 200, 200]) {
+        assert_eq!((positives(part), part.tasks[3].n()), (vec![half; 7], 2 * half));
+    }
+    assert_ne!(cover[0].tasks[3].x, again[0].tasks[3].x);
+    // The carried sample has 360 fives, so its task is smaller; its parts keep their shares.
+    let fives = digits.each_ref().map(|part| (part.tasks[5].n(), positives(part)[5]));
+    assert_eq!(fives, [(432, 216), (144, 72), (144, 72)]);
+}
+
+#[test]
+fn options_of_another_variant_need_one() {
+    let with = |entry: &str| {
+        let folder = Folder::new();
+        folder.replace("s", "dataset: synthetic-gl", &format!("dataset: {entry}"));
+        folder.load().err().unwrap().to_string()
+    };
+    assert!(with("synthetic-gl, otherwise_options: {samples: 50}").contains("are options of an `otherwise`"));
+    let error = with("synthetic-gl, otherwise: covertype-sample, otherwise_options: {rows: some}");
+    assert!(error.contains("`some` is not a choice") && error.contains("choices: `natural`, `all`"), "{error}");
+}

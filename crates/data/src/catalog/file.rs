@@ -23,8 +23,12 @@ pub struct FileEntry {
     pub sources: Vec<Source>,
     /// How to make the file, for one that no address has as it is read here.
     pub by_hand: Option<String>,
-    /// SHA-256 of the copy that was seen of such a file.
+    /// What a file was drawn from that this program carries in itself, so that no place has to be asked.
+    pub carried: Option<String>,
+    /// SHA-256 of the copy that was seen of a file made by hand, or of the one that is carried.
     pub sha256: Option<String>,
+    /// SHA-256 of what a file holds that is compressed by gzip, where copies that somebody compressed anew are as good.
+    pub unpacked: Option<String>,
     /// What its values must be; nothing is known of a file that everybody makes for themselves.
     pub fingerprint: Option<Fingerprint>,
 }
@@ -73,7 +77,7 @@ impl FileEntry {
     /// Whether bytes from no particular source may be believed for their values: where nobody has seen any bytes, and
     /// where everybody makes the file, and so the bytes, anew.
     pub(crate) fn may_pin(&self) -> bool {
-        self.by_hand.is_some() || self.checksums().is_empty()
+        self.by_hand.is_some() || (self.checksums().is_empty() && self.unpacked.is_none())
     }
 
     /// Reads a copy and checks its values.
@@ -91,12 +95,14 @@ impl FileEntry {
 
     /// Whether the entry makes sense; the message goes on from the file's name.
     pub(super) fn check(&self) -> Result<(), String> {
-        match &self.by_hand {
-            None if self.sources.is_empty() => return Err(" has no source".into()),
-            None if self.sha256.is_some() => return Err(": the checksum belongs to its source".into()),
-            Some(text) if text.trim().is_empty() || text.trim().contains('\n') => {
-                return Err(": `by_hand` is one line on how to make it".into());
-            }
+        let is_line =
+            |text: &Option<String>| text.as_ref().is_none_or(|t| !t.trim().is_empty() && !t.trim().contains('\n'));
+        match (&self.by_hand, &self.carried) {
+            (None, None) if self.sources.is_empty() => return Err(" has no source".into()),
+            (None, None) if self.sha256.is_some() => return Err(": the checksum belongs to its source".into()),
+            (_, Some(_)) if self.sha256.is_none() => return Err(": a carried file has a `sha256`".into()),
+            _ if !is_line(&self.by_hand) => return Err(": `by_hand` is one line on how to make it".into()),
+            _ if !is_line(&self.carried) => return Err(": `carried` is one line on what it was drawn from".into()),
             _ => {}
         }
         let tells_nothing = !matches!(self.format, Format::Npy) || self.by_hand.is_none();
@@ -105,8 +111,9 @@ impl FileEntry {
             None if tells_nothing => return Err(" has no fingerprint".into()),
             None => {}
         }
-        self.sha256
-            .iter()
+        [&self.sha256, &self.unpacked]
+            .into_iter()
+            .flatten()
             .try_for_each(|text| hexadecimal(&Checksum::Sha256(text.clone())))
             .map_err(|e| format!(": {e}"))?;
         self.sources.iter().try_for_each(|source| source.check().map_err(|e| format!(", source {}: {e}", source.url)))

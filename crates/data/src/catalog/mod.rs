@@ -168,6 +168,11 @@ impl Entry {
         self.files.iter().find(|f| f.name == name)
     }
 
+    /// Whether the program carries all of its files in itself.
+    pub fn is_carried(&self) -> bool {
+        !self.files.is_empty() && self.files.iter().all(|f| f.carried.is_some())
+    }
+
     fn check(&self, name: &str) -> Result<(), String> {
         // Names become folders and files; nothing may lead out of the cache.
         let plain = |s: &str| !s.is_empty() && !s.starts_with('.') && !s.contains(['/', '\\', ':']);
@@ -216,6 +221,11 @@ mod tests {
                 "celeba",
                 "coco",
                 "mnist",
+                "mnist-sample",
+                "covertype",
+                "covertype-sample",
+                "ssd",
+                "ssd-kios",
                 "awa2",
                 "office-caltech",
                 "merck-metab",
@@ -307,6 +317,19 @@ mod tests {
         let known = with(&without, &format!("    by_hand: draw it\n    sha256: {hex}\n")).unwrap();
         assert_eq!(known.get("a").unwrap().files[0].checksums(), [Checksum::Sha256(hex)]);
         let error = with(&without, "    by_hand: draw it\n    sha256: abc\n").unwrap_err().to_string();
+        assert!(error.contains("64 lower-case hexadecimal"), "{error}");
+
+        let hex = "0123456789abcdef".repeat(4);
+        assert!(
+            with(&without, &format!("    carried: drawn from a\n    sha256: {hex}\n"))
+                .unwrap()
+                .get("a")
+                .unwrap()
+                .is_carried()
+        );
+        let error = with(&without, "    carried: drawn from a\n").unwrap_err().to_string();
+        assert!(error.contains("file `f.csv`: a carried file has a `sha256`"), "{error}");
+        let error = with("    fingerprint", "    unpacked: abc\n    fingerprint").unwrap_err().to_string();
         assert!(error.contains("64 lower-case hexadecimal"), "{error}");
     }
 }

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use flate2::read::MultiGzDecoder;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
@@ -33,22 +34,34 @@ pub(crate) struct Digests {
     pub(crate) git_blob: String,
 }
 
+/// SHA-256 of what a file holds that is compressed by gzip.
+pub(crate) fn unpacked_sha256(path: &Path) -> io::Result<String> {
+    let mut sha256 = Sha256::new();
+    in_pieces(MultiGzDecoder::new(File::open(path)?), |bytes| sha256.update(bytes))?;
+    Ok(hex(&sha256.finalize()))
+}
+
+/// Reads to the end, however long that is, in little memory.
+fn in_pieces(mut from: impl Read, mut to: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut buffer)? {
+            0 => return Ok(()),
+            n => to(&buffer[..n]),
+        }
+    }
+}
+
 impl Digests {
     /// Reads a file once.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
+        let file = File::open(path)?;
         let (mut sha256, mut git_blob) = (Sha256::new(), Sha1::new());
         git_blob.update(format!("blob {}\0", file.metadata()?.len()));
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut buffer)? {
-                0 => break,
-                n => {
-                    sha256.update(&buffer[..n]);
-                    git_blob.update(&buffer[..n]);
-                }
-            }
-        }
+        in_pieces(file, |bytes| {
+            sha256.update(bytes);
+            git_blob.update(bytes);
+        })?;
         Ok(Self { sha256: hex(&sha256.finalize()), git_blob: hex(&git_blob.finalize()) })
     }
 

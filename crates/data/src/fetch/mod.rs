@@ -3,6 +3,7 @@
 //! Bytes get their final name only once they are complete, on disk, and known to be right: they match a checksum of
 //! the catalog, or, where a source's bytes were never seen before, they hold the expected values and are pinned.
 
+mod carried;
 mod checksum;
 mod error;
 mod http;
@@ -81,6 +82,8 @@ impl FetchOptions {
 pub enum Origin {
     /// It was in the cache.
     Cache,
+    /// The program carries it.
+    Carried,
     /// A mirror: path or address of the file there.
     Mirror(String),
     /// A source of the catalog: its address.
@@ -91,6 +94,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cache => f.write_str("cache"),
+            Self::Carried => f.write_str("carried by the program"),
             Self::Mirror(place) => write!(f, "mirror {place}"),
             Self::Source(url) => f.write_str(url),
         }
@@ -168,11 +172,11 @@ impl Fetcher {
         &self.options
     }
 
-    /// Whether all files of a data set are in the cache. Their contents are not looked at.
+    /// Whether all files of a data set are in the cache, or carried. Their contents are not looked at.
     pub fn is_cached(&self, dataset: &str) -> Result<bool, FetchError> {
         let entry = self.catalog.get(dataset)?;
         let folder = entry.folder.as_deref().unwrap_or(dataset);
-        Ok(entry.files.iter().all(|f| self.options.cache.join(folder).join(&f.name).is_file()))
+        Ok(entry.files.iter().all(|f| f.carried.is_some() || self.options.cache.join(folder).join(&f.name).is_file()))
     }
 
     /// Every file of a data set; none for a synthetic one.
@@ -180,7 +184,8 @@ impl Fetcher {
         self.catalog.get(dataset)?.files.iter().map(|f| self.file(dataset, &f.name)).collect()
     }
 
-    /// One file: from the cache if it is there and right, else from the mirror, else from the sources in order.
+    /// One file: from the cache if it is there and right, else from the program itself if that carries it, else from the
+    /// mirror, else from the sources in order.
     pub fn file(&self, dataset: &str, file: &str) -> Result<FetchedFile, FetchError> {
         let entry = self.catalog.get(dataset)?;
         let Some(listed) = entry.file(file) else {
@@ -197,13 +202,18 @@ impl Fetcher {
         }
         // Held to the end, while the cache is written.
         let mut _claim = None;
-        if self.anywhere_to_go() {
+        if self.anywhere_to_go() || listed.carried.is_some() {
             _claim = Some(self.store.claim(&wanted)?);
             // Another process may have fetched the file while this one waited.
             tried.clear();
             if let Some(found) = note(cached(), &mut tried)? {
                 return Ok(found);
             }
+        }
+        if listed.carried.is_some()
+            && let Some(found) = note(self.take_carried(&wanted), &mut tried)?
+        {
+            return Ok(found);
         }
         if let Some(found) = note(self.ask_mirror(&wanted), &mut tried)? {
             return Ok(found);
@@ -220,6 +230,11 @@ impl Fetcher {
     /// Whether anything but the cache will be asked. If not, the cache need not be writable.
     fn anywhere_to_go(&self) -> bool {
         !self.options.offline || matches!(self.options.mirror, Some(Mirror::Folder(_)))
+    }
+
+    fn take_carried(&self, wanted: &Wanted<'_>) -> (String, Result<FetchedFile, Miss>) {
+        let bytes = carried::bytes(&wanted.key).ok_or_else(|| Miss::reason("not among what it carries"));
+        ("this program".into(), bytes.and_then(|bytes| self.store.write(wanted, bytes)))
     }
 
     fn ask_mirror(&self, wanted: &Wanted<'_>) -> (String, Result<FetchedFile, Miss>) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
 
-use super::checksum::{Checksum, Digests};
+use super::checksum::{Checksum, Digests, unpacked_sha256};
 use super::http::{Failure, discard};
 use super::pins::{Pin, Pins, PinsError};
 use super::{FetchError, FetchedFile, Origin, Trust};
@@ -132,6 +132,13 @@ impl Store {
         if is_packed { self.unpack(wanted, origin) } else { self.adopt(wanted, &part, wanted.file.may_pin(), origin) }
     }
 
+    /// Writes down a file that the program carries.
+    pub(crate) fn write(&self, wanted: &Wanted<'_>, bytes: &[u8]) -> Result<FetchedFile, Miss> {
+        let part = wanted.part();
+        std::fs::write(&part, bytes).map_err(self.fatal("writing a carried file"))?;
+        self.adopt(wanted, &part, false, Origin::Carried)
+    }
+
     /// Decompresses the packed part and takes it from there.
     pub(crate) fn unpack(&self, wanted: &Wanted<'_>, origin: Origin) -> Result<FetchedFile, Miss> {
         let (packed, part) = (wanted.packed_part(), wanted.part());
@@ -176,7 +183,8 @@ impl Store {
     /// Whether the bytes at `path` are the wanted file. `may_pin` is given where nobody has seen such bytes before.
     fn judge(&self, wanted: &Wanted<'_>, path: &Path, may_pin: bool, origin: &Origin) -> Result<Trust, Miss> {
         let digests = Digests::of(path).map_err(|e| Miss::Reason(format!("cannot be read: {e}")))?;
-        if wanted.file.recognises(&digests) {
+        let unpacked = || wanted.file.unpacked.as_ref().zip(unpacked_sha256(path).ok());
+        if wanted.file.recognises(&digests) || unpacked().is_some_and(|(known, found)| *known == found) {
             return Ok(Trust::Verified);
         }
         let found = digests.sha256.clone();

@@ -5,6 +5,7 @@ pub mod csv;
 pub mod idx;
 pub mod mat;
 pub mod npy;
+pub mod text;
 pub mod tsv;
 pub mod zip;
 pub mod zip_text;
@@ -76,6 +77,8 @@ pub enum Format {
     Tsv(tsv::Columns),
     /// Unsigned bytes in an IDX file.
     Idx,
+    /// Numbers without a line of names, plain or compressed by gzip, with commas or blanks between them.
+    Text(text::Between),
     /// Text files of numbers between blanks in a ZIP archive, side by side: the name of a member, or a list of names.
     ZipText(#[serde(deserialize_with = "one_or_more")] Vec<String>),
 }
@@ -108,6 +111,7 @@ impl Format {
             Self::Npy => Ok(npy::read(path)?),
             Self::Tsv(columns) => Ok(tsv::read(path, columns)?),
             Self::Idx => Ok(idx::read(path)?),
+            Self::Text(between) => Ok(text::read(path, *between, columns)?),
             Self::ZipText(members) => Ok(zip_text::read(path, members, columns)?),
         }
     }
@@ -134,6 +138,9 @@ pub enum FormatError {
     /// As an IDX file.
     #[error(transparent)]
     Idx(#[from] idx::IdxError),
+    /// As text.
+    #[error(transparent)]
+    Text(#[from] text::TextError),
     /// As text in an archive.
     #[error(transparent)]
     ZipText(#[from] zip_text::ZipTextError),
@@ -155,6 +162,8 @@ mod tests {
         let kinds = [("a".into(), tsv::Kind::Skip), ("b".into(), tsv::Kind::Bases(5))];
         assert_eq!(parse("{tsv: {a: skip, b: {bases: 5}}}"), Ok(Format::Tsv(kinds.into())));
         assert_eq!((parse("csv-named"), parse("idx")), (Ok(Format::CsvNamed), Ok(Format::Idx)));
+        assert_eq!(parse("{text: commas}"), Ok(Format::Text(text::Between::Commas)));
+        assert_eq!(parse("{text: blanks}"), Ok(Format::Text(text::Between::Blanks)));
         assert_eq!(parse("{zip-text: [d/a.txt, b]}"), Ok(Format::ZipText(vec!["d/a.txt".into(), "b".into()])));
         assert!(parse("{mat: []}").unwrap_err().contains("expected at least one name"));
     }

@@ -1,7 +1,8 @@
 //! MNIST: handwritten digits, a task a digit against the others, labels -1 and +1. Tasks share the inputs.
 //!
-//! Rows are the 60000 training images and then the 10000 test images, which is the official split. Pixels are 0 to 1.
-//! Principal components are those of the training images, centred; the labels have no part in them.
+//! Rows are the training images (60000) and then the test images (10000), which is the official split; a sample of both has
+//! the same layout. Pixels are 0 to 1. Principal components are those of the training images, centred; the labels have no
+//! part in them.
 
 use std::sync::Arc;
 

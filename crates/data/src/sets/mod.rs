@@ -2,6 +2,7 @@
 
 mod awa2;
 mod computers;
+mod covertype;
 mod image_features;
 mod isolet;
 mod mnist;
@@ -11,6 +12,7 @@ mod qsar;
 mod rf1;
 mod sarcos;
 mod school;
+mod ssd;
 mod tfbs;
 mod traffic_sp;
 
@@ -61,6 +63,11 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "celeba", revision: 1, loader: Loader::Read(image_features::load_celeba) },
     Registered { name: "coco", revision: 1, loader: Loader::Read(image_features::load_coco) },
     Registered { name: "mnist", revision: 1, loader: Loader::Read(mnist::load) },
+    Registered { name: "mnist-sample", revision: 1, loader: Loader::Read(mnist::load) },
+    Registered { name: "covertype", revision: 1, loader: Loader::Read(covertype::load) },
+    Registered { name: "covertype-sample", revision: 1, loader: Loader::Read(covertype::load_sample) },
+    Registered { name: "ssd", revision: 1, loader: Loader::Read(ssd::load) },
+    Registered { name: "ssd-kios", revision: 1, loader: Loader::Read(ssd::load_kios) },
     Registered { name: "awa2", revision: 1, loader: Loader::Read(awa2::load) },
     Registered { name: "office-caltech", revision: 1, loader: Loader::Read(office_caltech::load) },
     Registered { name: "merck-metab", revision: 1, loader: Loader::Read(qsar::load_metab) },

@@ -49,8 +49,13 @@ pub(crate) fn data_uses(
         }
         for (options, at) in members(&entry.options) {
             let mut variants = vec![variant(&entry.dataset, options)?];
-            if let Some(other) = &entry.otherwise {
-                variants.push(variant(other, Default::default())?);
+            let others = entry.otherwise_options.iter().map(|(option, value)| (option.clone(), value.to_string()));
+            match &entry.otherwise {
+                Some(other) => variants.push(variant(other, others.collect())?),
+                None if !entry.otherwise_options.is_empty() => {
+                    return Err(source.error(&entry.dataset, "`otherwise_options` are options of an `otherwise`"));
+                }
+                None => {}
             }
             let apart: String = at.iter().map(|(option, value)| format!(", {option} {value}")).collect();
             data.push(DataUse {

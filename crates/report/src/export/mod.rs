@@ -7,7 +7,7 @@ mod parquet;
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Metric, RowSizes, Sizes};
+use mtl_core::{DrawnFractions, Metric, RowSizes, Sizes};
 use mtl_experiments::cell::{Fold, Purpose, Selection};
 use mtl_experiments::store::{Outcome, PointResult, Record, Store};
 use serde::Serialize;
@@ -143,7 +143,9 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
     let scaling = serde_json::to_string(&key.scaling).unwrap_or_default();
     // Fractions, or numbers of rows; of these, no number for the rest.
     let [train, valid, test] = match key.sampling.split {
-        Sizes::Fractions(split) => [split.train, split.valid, split.test].map(Value::Number),
+        Sizes::Fractions(split) | Sizes::Drawn(DrawnFractions { fractions: split, .. }) => {
+            [split.train, split.valid, split.test].map(Value::Number)
+        }
         Sizes::Rows(RowSizes { rows, .. }) => [Some(rows.train), Some(rows.valid), rows.test]
             .map(|n| n.map_or(Value::Missing(()), |n| Value::Number(n as f64))),
     };

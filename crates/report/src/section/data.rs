@@ -1,6 +1,6 @@
 //! Which data a study used, and which it could not have.
 
-use mtl_core::{Counts, Draw, Fractions, RowSizes, Sizes};
+use mtl_core::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Sizes};
 use mtl_data::{Catalog, CatalogEntry};
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
@@ -45,7 +45,7 @@ pub fn blocks(results: &Results) -> Vec<Block> {
         match study.protocol.resampling {
             Resampling::Independent => "draws of new data",
             Resampling::Overlapping if !study.protocol.official => "random splits of the same data",
-            Resampling::Overlapping if matches!(study.protocol.split, Sizes::Rows(_)) => {
+            Resampling::Overlapping if !matches!(study.protocol.split, Sizes::Fractions(_)) => {
                 "random draws from the splits that come with the data"
             }
             Resampling::Overlapping => "the splits that come with the data",
@@ -64,25 +64,31 @@ fn parts(protocol: Protocol, folds: Option<u32>) -> String {
         Some(folds) => format!("and choose hyperparameters in {folds} folds, after which all of them train"),
         None => format!("{valid} choose hyperparameters"),
     };
-    match protocol.split {
-        Sizes::Fractions(Fractions { train, valid, test }) => format!(
+    let shares = |Fractions { train, valid, test }| {
+        format!(
             "{:.0} % of the rows of each task train, {}, {:.0} % test",
             100.0 * train,
             chosen(format!("{:.0} %", 100.0 * valid)),
             100.0 * test
-        ),
+        )
+    };
+    let drawn = |draw| match draw {
+        Draw::Random => "drawn at random",
+        Draw::Stratified => "drawn with the same shares of classes in each part",
+        Draw::Balanced => {
+            "drawn for each task with as many positive as negative ones; where a class has too few of them, all parts of \
+             that task are smaller"
+        }
+    };
+    match protocol.split {
+        Sizes::Fractions(fractions) => shares(fractions),
+        Sizes::Drawn(DrawnFractions { fractions, draw }) => {
+            format!("{}; they are {}", shares(fractions), drawn(draw))
+        }
         Sizes::Rows(RowSizes { rows: Counts { train, valid, test }, draw }) => {
             let test = test.map_or("all others".into(), |test| test.to_string());
-            let drawn = match draw {
-                Draw::Random => "drawn at random",
-                Draw::Stratified => "drawn with the same shares of classes in each part",
-                Draw::Balanced => {
-                    "drawn for each task with as many positive as negative ones; where a class has too few of them, \
-                     all parts of that task are smaller"
-                }
-            };
             let chosen = chosen(valid.to_string());
-            format!("{train} rows of each task train, {chosen}, {test} test; they are {drawn}")
+            format!("{train} rows of each task train, {chosen}, {test} test; they are {}", drawn(draw))
         }
     }
 }

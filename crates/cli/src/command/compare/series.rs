@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{Draw, Labels, Metric, RowSizes, ScaleFit, Scaling, Sizes, Units};
+use mtl_core::{Draw, DrawnFractions, Fractions, Labels, Metric, RowSizes, ScaleFit, Scaling, Sizes, Units};
 use mtl_data::DatasetSpec;
 use mtl_experiments::cell::{Purpose, Sampling, Selection};
 use mtl_experiments::store::{Outcome, Record};
@@ -207,19 +207,19 @@ impl Protocol {
     /// The split in words.
     pub fn split(&self) -> String {
         let rows = self.sampling.rows.map_or("all rows".into(), |rows| format!("up to {rows} rows a task"));
+        let drawn = |draw| match draw {
+            Draw::Random => "",
+            Draw::Stratified => ", stratified",
+            Draw::Balanced => ", balanced",
+        };
+        let of_rows = |split: Fractions| {
+            let [train, valid, test] = [split.train, split.valid, split.test].map(|f| (1e4 * f).round() / 1e2);
+            format!("{train}/{valid}/{test} % of {rows}")
+        };
         match self.sampling.split {
-            Sizes::Fractions(split) => {
-                let [train, valid, test] = [split.train, split.valid, split.test].map(|f| (1e4 * f).round() / 1e2);
-                format!("{train}/{valid}/{test} % of {rows}")
-            }
-            Sizes::Rows(RowSizes { draw, .. }) => {
-                let drawn = match draw {
-                    Draw::Random => "",
-                    Draw::Stratified => ", stratified",
-                    Draw::Balanced => ", balanced",
-                };
-                format!("{} of each task{drawn}", self.sampling.split)
-            }
+            Sizes::Fractions(split) => of_rows(split),
+            Sizes::Drawn(DrawnFractions { fractions, draw }) => format!("{}{}", of_rows(fractions), drawn(draw)),
+            Sizes::Rows(RowSizes { draw, .. }) => format!("{} of each task{}", self.sampling.split, drawn(draw)),
         }
     }
 

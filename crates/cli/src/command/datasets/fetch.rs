@@ -74,6 +74,7 @@ fn fetch(fetcher: &Fetcher, name: &str, entry: &Entry) -> anyhow::Result<bool> {
 fn describe(fetched: &FetchedFile, file: &FileEntry) -> String {
     let origin = match &fetched.origin {
         Origin::Cache => "already there".to_owned(),
+        Origin::Carried => "carried by this program".to_owned(),
         Origin::Mirror(place) => format!("from the mirror {place}"),
         Origin::Source(url) => format!("from {url}"),
     };

@@ -79,7 +79,8 @@ struct Listed<'a> {
     tasks: Count<'a>,
     features: Count<'a>,
     rows: Count<'a>,
-    /// Whether all files are in the cache; `null` if there is no cache folder to look into. Synthetic sets need none.
+    /// Whether all files are in the cache or carried by the program; `null` if there is no cache folder to look into.
+    /// Synthetic sets need none.
     cached: Option<bool>,
 }
 
@@ -105,7 +106,10 @@ impl List {
         let catalog = Catalog::embedded();
         // Outside a checkout the list is as useful, only without knowledge of the cache.
         let fetcher = self.data.fetcher().ok();
-        let cached = |name: &str| fetcher.as_ref().and_then(|f| f.is_cached(name).ok());
+        let cached = |name: &str| match &fetcher {
+            Some(fetcher) => fetcher.is_cached(name).ok(),
+            None => catalog.get(name).is_ok_and(Entry::is_carried).then_some(true),
+        };
         if self.json {
             let all: Vec<Listed<'_>> = catalog.iter().map(|(name, entry)| listed(name, entry, cached(name))).collect();
             emit_json(&all)?;
@@ -122,6 +126,7 @@ impl List {
             };
             let at_hand = match (entry.status, cached(name)) {
                 (Status::Synthetic, _) => "drawn when needed",
+                (_, Some(true)) if entry.is_carried() => "yes, carried",
                 (_, Some(true)) => "yes",
                 (_, Some(false)) if entry.files.iter().any(|f| f.by_hand.is_some()) => "no, by hand",
                 (_, Some(false)) => "no",

@@ -66,11 +66,17 @@ struct ShownFile<'a> {
     /// Whether it is there. Its contents are not looked at.
     cached: Option<bool>,
     sources: Vec<ShownSource<'a>>,
-    /// How to make it, if no address has it, and the checksum of the copy that was seen.
+    /// How to make it, if no address has it; what it was drawn from, if the program carries it; and the checksum of that
+    /// copy.
     #[serde(skip_serializing_if = "Option::is_none")]
     by_hand: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    carried: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sha256: Option<&'a str>,
+    /// Checksum of what is in a compressed file, where copies compressed anew are as good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unpacked: Option<&'a str>,
     /// `null` where everybody makes the file for themselves.
     fingerprint: Option<ShownFingerprint<'a>>,
 }
@@ -149,7 +155,9 @@ fn shown_file<'a>(file: &'a FileEntry, path: Option<PathBuf>) -> ShownFile<'a> {
         path,
         sources: file.sources.iter().map(source).collect(),
         by_hand: file.by_hand.as_deref(),
+        carried: file.carried.as_deref(),
         sha256: file.sha256.as_deref(),
+        unpacked: file.unpacked.as_deref(),
         fingerprint: file.fingerprint.as_ref().map(shown_fingerprint),
     }
 }
@@ -214,11 +222,14 @@ impl ShownFile<'_> {
             (None, _) => line("cached", "unknown: no cache folder (see --cache)"),
         }
         self.by_hand.iter().for_each(|how| line("by hand", how));
-        self.sha256.iter().for_each(|sha256| line("", &format!("sha256 of the copy that was seen {sha256}")));
+        self.carried.iter().for_each(|from| line("carried", &format!("by this program, drawn from {from}")));
+        let copy = if self.carried.is_some() { "this copy" } else { "the copy that was seen" };
+        self.sha256.iter().for_each(|sha256| line("", &format!("sha256 of {copy} {sha256}")));
         for source in &self.sources {
             line("from", source.url);
             line("", &format!("sha256 {}", source.sha256));
             source.git_blob.iter().for_each(|blob| line("", &format!("git blob {blob}")));
         }
+        self.unpacked.iter().for_each(|sha256| line("or else", &format!("sha256 {sha256} of what is in it")));
     }
 }

@@ -85,7 +85,7 @@ impl Verify {
     }
 }
 
-/// A fetcher that looks at the cache and nowhere else.
+/// A fetcher that looks at the cache and, where a file is carried, into the program, and nowhere else.
 fn onlooker(fetcher: &Fetcher) -> Fetcher {
     let mut options = FetchOptions::new(&fetcher.options().cache);
     options.offline = true;
@@ -98,6 +98,9 @@ fn verify(fetcher: &Fetcher, dataset: &str, file: &FileEntry, path: PathBuf) -> 
 }
 
 fn absent(dataset: &str, file: &FileEntry) -> (State, String) {
+    if file.carried.is_some() {
+        return (State::Good, "carried by this program, written to the cache when it is wanted".to_owned());
+    }
     let (verb, aside) = if file.by_hand.is_some() { ("show", ", for how to make it") } else { ("fetch", "") };
     (State::Absent, format!("mtl datasets {verb} {dataset}{aside}"))
 }
