@@ -144,7 +144,10 @@ pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     for (data, found) in study.data.iter().zip(resolved) {
         let Some(variant) = &found.variant else { continue };
         for repeat in 0..study.protocol.repeats {
-            units.extend(study.methods.iter().map(|method| Unit { study, data, variant, method, repeat }));
+            units.extend(study.methods.iter().map(|method| {
+                let method = data.method(method);
+                Unit { study, data, variant, method, repeat }
+            }));
         }
     }
     units
@@ -162,7 +165,7 @@ impl Unit<'_> {
             data: self.variant.spec.clone(),
             data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
             sampling: self.sampling(),
-            scaling: self.method.scaling.unwrap_or(self.study.protocol.scaling),
+            scaling: self.method.scaling.or(self.data.scaling).unwrap_or(self.study.protocol.scaling),
             repeat: self.repeat,
             method: entry.info.name.into(),
             method_revision: entry.info.revision,

@@ -229,6 +229,13 @@ pub struct DataEntry {
     /// Rows drawn per task and repeat; all, if left out.
     #[serde(default)]
     pub rows: Option<usize>,
+    /// Centring and scaling, where they differ from the protocol's.
+    #[serde(default)]
+    pub scaling: Option<Scaling>,
+    /// Values that go with this data set, such as sizes of networks: method label -> parameter -> values. They come before
+    /// those of the study and of its profiles.
+    #[serde(default)]
+    pub params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
     /// Why results cannot be compared with the published ones, whatever they are.
     #[serde(default)]
     pub not_comparable: Option<String>,

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
+use mtl_core::Scaling;
 use mtl_data::{Catalog, DatasetSpec};
 use mtl_methods::ParamValue;
 
+use super::MethodUse;
+use crate::grid::GridValue;
 use crate::results::same;
 use crate::study::{DataEntry, OptionValues};
-use crate::yaml::{Source, Spanned, YamlError};
+use crate::yaml::{Source, Spanned, YamlError, unknown};
 
 /// A data set as a study uses it.
 #[derive(Clone)]
@@ -22,6 +26,12 @@ pub struct DataUse {
     pub variants: Vec<DatasetSpec>,
     /// Rows drawn per task and repeat.
     pub rows: Option<usize>,
+    /// Centring and scaling, where they differ from the protocol's.
+    pub scaling: Option<Scaling>,
+    /// Values that go with this data set.
+    params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
+    /// The methods with these values, for which [`DataUse::method`] looks.
+    methods: Vec<MethodUse>,
     /// Why results cannot be compared with the published ones.
     pub not_comparable: Option<String>,
 }
@@ -64,6 +74,9 @@ pub(crate) fn data_uses(
                 at,
                 variants,
                 rows: entry.rows,
+                scaling: entry.scaling,
+                params: entry.params.clone(),
+                methods: Vec::new(),
                 not_comparable: entry.not_comparable.clone(),
             });
         }
@@ -90,6 +103,31 @@ fn members(options: &BTreeMap<String, OptionValues>) -> Vec<(BTreeMap<String, St
 }
 
 impl DataUse {
+    /// A method of the study as it is used here.
+    pub fn method<'a>(&'a self, method: &'a MethodUse) -> &'a MethodUse {
+        self.methods.iter().find(|own| own.label == method.label).unwrap_or(method)
+    }
+
+    /// Gives the methods of a study the values that go with this data set.
+    pub(super) fn with_methods(
+        &mut self,
+        declared: &[MethodUse],
+        each: &[String],
+        source: &Source,
+    ) -> Result<(), YamlError> {
+        self.methods.clear();
+        for (label, params) in &self.params {
+            let Some(declared) = declared.iter().find(|m| m.label == *label) else {
+                let valid = declared.iter().map(|m| m.label.as_str());
+                let message = unknown("method of this study", label, valid);
+                return Err(source.error_below(&["data", "params", label], message));
+            };
+            let grid = declared.grid.narrowed(params, declared.entry, source)?;
+            self.methods.extend(MethodUse { grid, ..declared.clone() }.members(each));
+        }
+        Ok(())
+    }
+
     /// Whether it is the data set or a member of the family of that name.
     pub fn is(&self, name: &str) -> bool {
         self.label == name || self.family == name

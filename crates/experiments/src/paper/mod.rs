@@ -168,7 +168,8 @@ impl Study {
         if let Some(table) = &file.published {
             known(&source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
         }
-        let data = data_uses(file.data, &source, catalog)?;
+        let mut data = data_uses(file.data, &source, catalog)?;
+        data.iter_mut().try_for_each(|data| data.with_methods(&declared, &file.each, &source))?;
         if let Show::Recovery(maps) = &file.show {
             for (dataset, method) in &maps.standard {
                 if !data.iter().any(|d| d.label == *dataset) {
@@ -271,6 +272,8 @@ impl Study {
             used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
         }
         study.methods = split(&study.declared, &self.each);
+        let Self { data, declared, .. } = &mut study;
+        data.iter_mut().try_for_each(|data| data.with_methods(declared, &self.each, &self.source_file))?;
         if !study.methods.iter().any(|m| m.label == self.reference) {
             let message = format!("profile {}: the reference method {} is gone", profile.name(), self.reference);
             return Err(self.source_file.error_below(&["profiles", profile.name()], message));

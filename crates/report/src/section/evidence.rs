@@ -65,7 +65,7 @@ fn fits(results: &Results) -> Table {
                 Cell::text(shown(results, dataset)),
                 Cell::text(&method.label),
                 Cell::text(match study.score {
-                    Score::Chosen => chosen(scores, method),
+                    Score::Chosen => chosen(scores, used(results, dataset, method)),
                     Score::Every => format!("every one of {} points", scores.sweep.len()),
                 }),
                 Cell::count(scored),
@@ -93,6 +93,11 @@ fn fits(results: &Results) -> Table {
 fn open_cell(count: usize) -> Cell {
     let cell = Cell::count(count);
     if count == 0 { cell } else { cell.judged("open", Tone::Near) }
+}
+
+/// The method with the values that go with a data set.
+fn used<'a>(results: &'a Results, dataset: &str, method: &'a MethodUse) -> &'a MethodUse {
+    results.study.data.iter().find(|data| data.label == dataset).map_or(method, |data| data.method(method))
 }
 
 /// `gamma = 0.1 (7), 1 (3); phi = 2 (10)`.
@@ -126,7 +131,7 @@ fn records(results: &Results) -> Table {
             let Some(scores) = results.scores(dataset, &method.label) else { continue };
             for (i, (repeat, record)) in scores.records.iter().enumerate() {
                 let Some(point) = record.scored() else { continue };
-                let names = method.grid.names();
+                let names = used(results, dataset, method).grid.names();
                 let params: Vec<String> =
                     names.filter_map(|name| Some(format!("{name} = {}", point.params.get(name)?))).collect();
                 let first = (i == 0).then(|| anchor(&study.id, dataset, &method.label));
