@@ -299,9 +299,9 @@ fn sizes_of_parts() {
         ),
         mistake(
             "s",
-            split("split: {train: 0.6, valid: 0.2, test: 0.2, draw: balanced}"),
-            "8:10",
-            &["`draw` goes with `rows"],
+            split("split: {train: 0.6, valid: 0.2, test: 0.3, draw: balanced}"),
+            "8:3",
+            &["`split`: fractions 0.6 + 0.2 + 0.3 must be within 0..1 and sum to 1"],
             "draw: balanced",
         ),
         mistake(
