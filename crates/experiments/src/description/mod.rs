@@ -51,6 +51,8 @@ enum ShowFile {
     Strengths(StrengthsFile),
     /// Sizes of data sets.
     Sizes(Vec<DataEntry>),
+    /// Sizes of the networks that a study trains.
+    Networks(Networks),
     /// What two tasks cost in one group and in two.
     ToyPairs(ToyPairs),
     /// Unit balls of a regulariser.
@@ -59,6 +61,16 @@ enum ShowFile {
     KnownWeights(KnownWeights),
     /// Theorems on random cases.
     Theorems(Theorems),
+}
+
+/// Whose networks are described.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Networks {
+    /// The study.
+    pub study: Spanned<String>,
+    /// Its method.
+    pub method: Spanned<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -94,6 +106,8 @@ pub enum Shows {
     Strengths(Box<MethodUse>, Vec<ParamSet>),
     /// Sizes of data sets.
     Sizes(Vec<DataUse>),
+    /// Sizes of the networks that a study trains.
+    Networks(Networks),
     /// What two tasks cost in one group and in two.
     ToyPairs(ToyPairs),
     /// Unit balls of a regulariser.
@@ -138,6 +152,7 @@ impl Description {
                 Shows::Strengths(Box::new(method), panels)
             }
             ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), source, catalog)?),
+            ShowFile::Networks(networks) => Shows::Networks(networks.clone()),
             ShowFile::ToyPairs(pairs) => checked(Shows::ToyPairs(pairs.clone()), pairs.check(), source)?,
             ShowFile::UnitBalls(balls) => checked(Shows::UnitBalls(balls.clone()), balls.check(), source)?,
             ShowFile::KnownWeights(known) => checked(Shows::KnownWeights(known.clone()), known.check(), source)?,
@@ -167,7 +182,11 @@ impl Description {
             Shows::ToyPairs(toy) => toy.pairs.iter().map(|p| p.id.as_str()).collect(),
             Shows::KnownWeights(known) => known.statements.iter().map(|s| s.id.as_str()).collect(),
             Shows::Theorems(theorems) => theorems.cases.keys().map(|t| t.id()).collect(),
-            Shows::Declarations(_) | Shows::Strengths(..) | Shows::Sizes(_) | Shows::UnitBalls(_) => Vec::new(),
+            Shows::Declarations(_)
+            | Shows::Strengths(..)
+            | Shows::Sizes(_)
+            | Shows::Networks(_)
+            | Shows::UnitBalls(_) => Vec::new(),
         }
     }
 }

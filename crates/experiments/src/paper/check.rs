@@ -1,7 +1,7 @@
 //! What studies and findings name has to exist and to go together.
 
 use super::{DataUse, MethodUse, Study};
-use crate::description::{Description, statement_name};
+use crate::description::{Description, Shows, statement_name};
 use crate::published::Published;
 use crate::study::{Families, Finding, FindingSide, Score, Show};
 use crate::yaml::{Source, Spanned, YamlError, unknown};
@@ -140,6 +140,15 @@ impl Finding {
         }
         Ok(())
     }
+}
+
+/// A description of networks names a study and a method of it.
+pub(super) fn networks(description: &Description, studies: &[Study], source: &Source) -> Result<(), YamlError> {
+    let Shows::Networks(networks) = &description.shows else { return Ok(()) };
+    known(source, "study", &networks.study, studies.iter().map(|s| s.id.as_str()))?;
+    let study = studies.iter().find(|s| s.id == networks.study.value);
+    let methods = study.into_iter().flat_map(|s| s.methods.iter().map(|m| m.label.as_str()));
+    known(source, "method of that study", &networks.method, methods)
 }
 
 /// Claims refer to statements that descriptions make.

@@ -129,6 +129,9 @@ impl Paper {
         check::statements(&published, &source("published")?, &descriptions)?;
         let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
         let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        for description in &descriptions {
+            check::networks(description, &studies, &source(&description.id)?)?;
+        }
         let findings_file = source("findings")?;
         let findings: Vec<Finding> = findings_file.parse()?;
         findings.iter().try_for_each(|finding| finding.check(&studies, &findings_file))?;

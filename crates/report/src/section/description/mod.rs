@@ -3,7 +3,7 @@
 mod membership;
 
 use mtl_data::Catalog;
-use mtl_experiments::description::{Description, Shows, Statement};
+use mtl_experiments::description::{Description, Networks, Shows, Statement};
 use mtl_experiments::paper::MethodUse;
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::published::PublishedRow;
@@ -33,6 +33,7 @@ pub fn description(
         Shows::Declarations(methods) => blocks.push(declarations(description, methods).shown()),
         Shows::Strengths(method, panels) => blocks.push(strengths(description, method, panels, source)?),
         Shows::Sizes(_) => blocks.push(sizes(description, data, source).shown()),
+        Shows::Networks(networks) => blocks.push(self::networks(description, networks, source).shown()),
         Shows::ToyPairs(toy) => {
             blocks.extend(membership::toy_pairs(description, toy, source)?);
             statements = toy.pairs.iter().map(|pair| toy.statement(pair)).collect();
@@ -220,5 +221,40 @@ fn sizes(description: &Description, data: &[Resolved], source: Source<'_>) -> Ta
         ]);
     }
     table.notes.push("Counted in the tasks that the studies draw from, rows that tasks share once.".into());
+    table
+}
+
+/// Hidden units and the output, rows of a minibatch and number of networks, as the study has them.
+fn networks(description: &Description, networks: &Networks, source: Source<'_>) -> Table {
+    let caption = format!("{}. {}", description.source, description.title);
+    let mut table = Table::new(&description.id, caption, &["data set", "neurons", "#batch", "#networks"]);
+    let published = description.published.as_ref().and_then(|id| source.paper.published.tables.get(id));
+    let rows = published.map_or(&[][..], |t| t.rows.as_slice());
+    let judged = |dataset: &str, metric: &str, ours: Cell| {
+        let row = rows.iter().find(|r| r.dataset.as_deref() == Some(dataset) && r.metric == metric);
+        let theirs = row.and_then(|r| r.text.clone().or_else(|| Some(r.mean?.to_string())));
+        let Some(theirs) = theirs else { return ours };
+        let (mark, tone) = if ours.text == theirs { ("equal", Tone::Good) } else { ("differs", Tone::Bad) };
+        Cell { small: Some(format!("paper {theirs}")), ..ours }.judged(mark, tone)
+    };
+    let study = source.paper.studies.iter().find(|s| s.id == networks.study.value);
+    let method = study.and_then(|s| s.methods.iter().find(|m| m.label == networks.method.value));
+    let (Some(study), Some(method)) = (study, method) else { return table };
+    let catalog = Catalog::embedded();
+    for data in &study.data {
+        let grid = &data.method(method).grid;
+        let value = |name: &str| grid.values(name).iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+        let entry = data.variants.first().and_then(|spec| catalog.get(&spec.name).ok());
+        table.rows.push(vec![
+            Cell::text(&data.label),
+            judged(&data.label, "neurons", Cell::text(format!("{}, 1", value("layers").replace('-', ", ")))),
+            judged(&data.label, "batch", Cell::text(value("batch"))),
+            judged(&data.label, "subnets", Cell::text(entry.map_or_else(String::new, |entry| entry.tasks.to_string()))),
+        ]);
+    }
+    table.notes.push(format!(
+        "Of {} in {}; every task has a network of its own, with one output.",
+        method.label, study.source
+    ));
     table
 }
