@@ -53,7 +53,7 @@ fn faulty_data() {
 fn faulty_options() {
     let all = "--task school --target score";
     options_refused(&format!("--method laso {all}"), &["unknown method `laso`; did you mean `lasso`?", "l21"]);
-    options_refused(&format!("--method zebra {all}"), &["unknown method `zebra`\nvalid: ols, lasso"]);
+    options_refused(&format!("--method zebra {all}"), &["unknown method `zebra`\nvalid: constant, ols, lasso"]);
     options_refused(
         &format!("--method lasso {all} --param gama=1"),
         &["lasso has no parameter `gama`; did you mean `gamma`?\nvalid: gamma, engine"],

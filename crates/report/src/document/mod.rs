@@ -301,6 +301,8 @@ pub fn number(value: f64) -> String {
 /// Mean and spread as papers print them.
 pub fn plus_minus(mean: f64, std: Option<f64>) -> String {
     match std {
+        // A spread of rounding errors is none.
+        Some(std) if std < 1e-14 * mean.abs() => format!("{} ± 0", number(mean)),
         Some(std) => format!("{} ± {}", number(mean), number(std)),
         None => number(mean),
     }
