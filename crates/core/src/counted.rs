@@ -35,7 +35,10 @@ impl Split {
     pub fn counted(data: &MultiTask, official: Option<usize>, sizes: RowSizes, seed: &Seed) -> Result<Self, String> {
         if sizes.draw != Draw::Random && data.target != Target::Binary {
             let draw = if sizes.draw == Draw::Balanced { "balanced" } else { "stratified" };
-            return Err(format!("`draw: {draw}` needs tasks with two classes, and these predict numbers"));
+            return Err(format!(
+                "`draw: {draw}` needs tasks with two classes, and these have {}",
+                data.target.described()
+            ));
         }
         let given = official.map(|repeat| Self::given(data, repeat)).transpose()?;
         let leaders = leaders(data, given);

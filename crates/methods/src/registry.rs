@@ -74,8 +74,9 @@ impl Entry {
     /// If the method cannot learn such targets, or one of the points has no result.
     pub fn fit_path(&self, problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
         let target = problem.train.target;
-        if !self.info.targets.contains(&target) {
-            return Err(FitError::NotApplicable(format!("{} does not learn {target:?} targets", self.info.name)));
+        if !self.info.learns(target) {
+            let message = format!("{} does not learn {}", self.info.name, target.described());
+            return Err(FitError::NotApplicable(message));
         }
         (self.fit_path)(problem, path, context)
     }

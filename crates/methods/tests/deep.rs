@@ -71,7 +71,9 @@ fn relative_error(model: &Model, data: &MultiTask) -> f64 {
     let of_task = |(t, task): (usize, &Task)| {
         let f: Array1<f64> = model.predict(t, &task.x);
         match data.target {
-            Target::Regression => (&task.y - &f).pow2().sum() / (&task.y - task.y.mean().unwrap()).pow2().sum(),
+            Target::Regression | Target::Classes(_) => {
+                (&task.y - &f).pow2().sum() / (&task.y - task.y.mean().unwrap()).pow2().sum()
+            }
             Target::Binary => {
                 let wrong = task.y.iter().zip(&f).filter(|(y, f)| **y * **f <= 0.0).count() as f64;
                 let positive = task.y.iter().filter(|y| **y > 0.0).count();

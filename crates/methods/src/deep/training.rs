@@ -271,7 +271,7 @@ fn samples(part: &MultiTask) -> Data<f32> {
             _ => Arc::new(task.x.iter().map(|v| f32::of(*v)).collect()),
         };
         let target = |y: &f64| match part.target {
-            Target::Regression => f32::of(*y),
+            Target::Regression | Target::Classes(_) => f32::of(*y),
             Target::Binary => f32::from(u8::from(*y > 0.0)),
         };
         tasks.push(Samples { inputs, targets: task.y.iter().map(target).collect() });
