@@ -53,6 +53,28 @@ impl Topics {
     }
 }
 
+impl Topics {
+    /// The map of the element-wise form, where no `s_kt` waits for another: each is scaled while it is at hand.
+    fn shrink_each<R: Real>(&self, params: &mut Params<R>, step: f64) {
+        let stride = params.stride.max(1);
+        params.tasks.par_chunks_mut(stride).for_each(|row| {
+            wide(|| {
+                for k in 0..self.blocks {
+                    let part = |place: &Place| {
+                        let size = place.shape[1] * place.shape[2];
+                        place.start + k * size..place.start + (k + 1) * size
+                    };
+                    let squares = self.places.iter().map(|place| square(&row[part(place)]));
+                    let factor = R::of(left(squares.sum::<R>().sqrt().wide(), step));
+                    for place in &self.places {
+                        row[part(place)].iter_mut().for_each(|s| *s *= factor);
+                    }
+                }
+            });
+        });
+    }
+}
+
 fn block<'a, R: Real>(place: &Place, params: &'a Params<R>, task: usize, k: usize) -> &'a [R] {
     let size = place.shape[1] * place.shape[2];
     &params.slice(place, task)[k * size..][..size]
@@ -64,6 +86,9 @@ impl<R: Real> Proximal<R> for Topics {
         if step == 0.0 || blocks == 0 {
             return;
         }
+        if self.form == Form::ElementWise {
+            return self.shrink_each(params, step);
+        }
         let (read, places) = (&*params, &self.places);
         self.factors.par_chunks_mut(blocks).enumerate().for_each(|(task, norms)| {
             for (k, norm) in norms.iter_mut().enumerate() {
@@ -72,19 +97,11 @@ impl<R: Real> Proximal<R> for Topics {
             }
         });
         for k in 0..blocks {
-            let norms = self.factors.iter().copied().skip(k).step_by(blocks);
-            let taken = match self.form {
-                Form::ElementWise => step,
-                Form::Exclusive => {
-                    self.sorted.clear();
-                    self.sorted.extend(norms);
-                    self.sorted.sort_by(|a, b| b.total_cmp(a));
-                    shrink_exclusive(&self.sorted, step)
-                }
-            };
-            for factor in self.factors.iter_mut().skip(k).step_by(blocks) {
-                *factor = if *factor > taken { 1.0 - taken / *factor } else { 0.0 };
-            }
+            self.sorted.clear();
+            self.sorted.extend(self.factors.iter().skip(k).step_by(blocks));
+            self.sorted.sort_by(|a, b| b.total_cmp(a));
+            let taken = shrink_exclusive(&self.sorted, step);
+            self.factors.iter_mut().skip(k).step_by(blocks).for_each(|factor| *factor = left(*factor, taken));
         }
         let factors = &self.factors;
         let stride = params.stride.max(1);
@@ -93,11 +110,16 @@ impl<R: Real> Proximal<R> for Topics {
                 let size = place.shape[1] * place.shape[2];
                 for (k, part) in row[place.range()].chunks_exact_mut(size).enumerate() {
                     let factor = R::of(factors[task * blocks + k]);
-                    part.iter_mut().for_each(|s| *s *= factor);
+                    wide(|| part.iter_mut().for_each(|s| *s *= factor));
                 }
             }
         });
     }
+}
+
+/// What is left of a norm, as a share of it.
+fn left(norm: f64, taken: f64) -> f64 {
+    if norm > taken { 1.0 - taken / norm } else { 0.0 }
 }
 
 /// What the exclusive norm takes off every norm, given norms in falling order: `max_i (a_1 + .. + a_i) / (1/step + i)`.
