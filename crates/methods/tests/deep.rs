@@ -10,7 +10,7 @@ use common::{labelled, named_value, num, params};
 use mtl_core::{MultiTask, ScaleFit, Scaler, Scaling, Seed, Target, Task};
 use mtl_methods::deep::sparsity::{REMOVED, net_correlations, removed};
 use mtl_methods::solver::{ResidualKind, SolverError};
-use mtl_methods::{Context, Family, FitError, Fitted, Model, ParamValue, Problem, method, methods};
+use mtl_methods::{Context, Entry, Family, FitError, Fitted, Model, ParamValue, Problem, method, methods};
 use ndarray::{Array1, Array2};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -62,8 +62,10 @@ fn predictions(fitted: &Fitted, data: &MultiTask) -> Vec<f64> {
     data.tasks.iter().enumerate().flat_map(|(t, task)| fitted.model.predict(t, &task.x).to_vec()).collect()
 }
 
+/// Those with one output; `bottom.rs` has the others.
 fn deep() -> impl Iterator<Item = &'static str> {
-    methods().iter().filter(|m| m.info.family == Family::Deep).map(|m| m.info.name)
+    let one_output = |m: &&Entry| m.info.family == Family::Deep && m.info.learns(Target::Regression);
+    methods().iter().filter(one_output).map(|m| m.info.name)
 }
 
 /// Squared error over variance, or errors of labels over those of the more frequent one.
