@@ -46,7 +46,7 @@ fn small(name: &str, given: Given<'_>) -> ParamSet {
         ("top", count(6)),
         ("batch", count(64)),
         ("rate", num(1.0)),
-        ("epochs", count(60)),
+        ("epochs", count(150)),
         ("primary_rate", num(1.0)),
         ("primary_epochs", count(40)),
     ];
@@ -103,7 +103,7 @@ fn every_method_learns_classes_and_labels() {
                 }
             };
             let (train, valid, test) = (of(&train), of(&valid), of(&test));
-            let fitted = try_fit(name, &Problem::new(train, Some(valid)), &[("epochs", count(150))], 0).unwrap();
+            let fitted = try_fit(name, &Problem::new(train, Some(valid)), &[], 0).unwrap();
             let found = accuracy(&fitted.model, &test);
             assert!(found > if as_labels { 0.88 } else { 0.8 }, "{name}, labels: {as_labels}: {found}");
             assert!(fitted.convergence.converged && fitted.convergence.iterations == 150);
@@ -161,8 +161,8 @@ fn penalties_of_no_strength_leave_shared_bottom() {
     };
     assert!(spread(&plain) > 0.1 && spread(&fit("single", &[])) == 0.0);
     assert_eq!(spread(&fit("tomato-el", &[("lambda", num(10.0))])), 0.0);
-    let tied = [("mu", num(0.05)), ("rate", num(0.5)), ("epochs", count(100))];
-    assert!(spread(&fit("inter-task-l2", &tied)) < 0.1 * spread(&plain));
+    let tied = spread(&fit("inter-task-l2", &[("mu", num(0.1))]));
+    assert!(tied < 0.3 * spread(&plain), "{tied} {}", spread(&plain));
 }
 
 #[test]
@@ -171,23 +171,23 @@ fn deviations_shrink_as_far_as_their_budget_goes() {
         let with = |name: &str, lambda: f64| {
             fit(name, &[("lambda", num(lambda)), ("topics", count(3)), ("topic_layers", count(layers))])
         };
-        for name in ["tomato-el", "tomato-ex"] {
+        for (name, lambda) in [("tomato-el", 7e-3), ("tomato-ex", 1.0)] {
             let free = with(name, 0.0);
             assert_eq!((free.traces["zeros"][0], free.traces["shrink-budget"][0]), (0.0, 0.0));
             assert_eq!(topics(&free).dim(), (3, TASKS));
             assert!(free.components.len() == 1 && free.objective.penalty == 0.0);
-            let some = with(name, 1e-3);
-            let steps = 60.0 * (270.0_f64 / 64.0).ceil();
+            let some = with(name, lambda);
+            let steps = 150.0 * (270.0_f64 / 64.0).ceil();
             let rates: f64 = (0..steps as usize).map(|i| 0.9f64.powf(i as f64 / 1000.0)).sum();
-            assert!((some.traces["shrink-budget"][0] - 1e-3 * rates).abs() < 1e-9 * rates);
+            assert!((some.traces["shrink-budget"][0] - lambda * rates).abs() < 1e-9 * rates);
             let norms = topics(&some);
             assert_eq!(some.traces["zeros"][0], norms.iter().filter(|norm| **norm == 0.0).count() as f64);
             assert!(some.traces["zeros"][0] > 0.0 && norms.sum() < 0.9 * topics(&free).sum(), "{name}: {norms}");
             let value = match name {
-                "tomato-el" => 1e-3 * norms.sum(),
-                _ => 5e-4 * norms.rows().into_iter().map(|topic| topic.sum().powi(2)).sum::<f64>(),
+                "tomato-el" => lambda * norms.sum(),
+                _ => lambda / 2.0 * norms.rows().into_iter().map(|topic| topic.sum().powi(2)).sum::<f64>(),
             };
-            assert!((some.objective.penalty - value).abs() < 1e-6 * value, "{name}: {value}");
+            assert!((some.objective.penalty - value).abs() <= 1e-6 * value, "{name}: {value}");
             let all = with(name, 1e3);
             // Tasks compete: the largest deviation of a topic is never quite gone.
             let left = if name == "tomato-ex" { 3 * TASKS - 3 } else { 3 * TASKS };
