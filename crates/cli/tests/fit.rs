@@ -346,7 +346,7 @@ fn a_loss_goes_with_its_methods_and_measures() {
         folder.mtl(&format!("fit --data d.csv --task school --target score {arguments}")).refused(parts);
     };
     let mut seen = 0;
-    for entry in mtl_methods::methods().iter().filter(|m| !m.info.targets.contains(&Target::Binary)) {
+    for entry in mtl_methods::methods().iter().filter(|m| !m.info.learns(Target::Binary)) {
         let name = entry.info.name;
         let message = format!("--loss logistic: {name} does not learn labels of two classes");
         refused(&format!("--method {name} --loss logistic"), &[&message, "methods that do: "]);

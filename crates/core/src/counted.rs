@@ -66,7 +66,10 @@ impl Split {
     ) -> Result<Self, String> {
         if draw != Draw::Random && data.target != Target::Binary {
             let draw = if draw == Draw::Balanced { "balanced" } else { "stratified" };
-            return Err(format!("`draw: {draw}` needs tasks with two classes, and these predict numbers"));
+            return Err(format!(
+                "`draw: {draw}` needs tasks with two classes, and these have {}",
+                data.target.described()
+            ));
         }
         let given = official.map(|repeat| Self::given(data, repeat)).transpose()?;
         let leaders = leaders(data, given);

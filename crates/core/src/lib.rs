@@ -20,4 +20,4 @@ pub use scaling::{Labels, RowScale, ScaleFit, Scaler, Scaling, Units};
 pub use seed::Seed;
 pub use sizes::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Sizes};
 pub use split::{Part, Split};
-pub use task::{DataError, MultiTask, Target, Task, Truth};
+pub use task::{DataError, MultiTask, Target, Task, Truth, likeliest};

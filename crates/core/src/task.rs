@@ -33,6 +33,18 @@ pub enum DataError {
         /// The value found.
         value: f64,
     },
+    /// A class label is none of the classes.
+    #[error("task `{task}`, row {row}: {value} is not a class from 0 to {}", classes - 1)]
+    Class {
+        /// The task at fault.
+        task: String,
+        /// Row within the task, counted from 1.
+        row: usize,
+        /// The label found.
+        value: f64,
+        /// Number of classes.
+        classes: u32,
+    },
     /// A split that comes with the data does not fit them.
     #[error("official split {number}: {detail}")]
     Split {
@@ -69,6 +81,28 @@ pub enum Target {
     Regression,
     /// A class label, -1 or +1.
     Binary,
+    /// One of so many classes, from 0; all tasks have the same.
+    Classes(u32),
+}
+
+impl Target {
+    /// Name of its kind.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Regression => "regression",
+            Self::Binary => "binary",
+            Self::Classes(_) => "classes",
+        }
+    }
+
+    /// In words: what there is to predict.
+    pub fn described(self) -> String {
+        match self {
+            Self::Regression => "numbers".into(),
+            Self::Binary => "labels of two classes".into(),
+            Self::Classes(classes) => format!("labels of {classes} classes"),
+        }
+    }
 }
 
 /// The parameters a synthetic data set was drawn from.
@@ -112,6 +146,9 @@ pub struct MultiTask {
     pub truth: Option<Arc<Truth>>,
     /// The splits that the data are distributed with, if any.
     pub official: Option<Arc<[Split]>>,
+    /// For classes that are only more or less likely: how likely each is, rows x classes, one matrix a task. A row's label
+    /// is the likeliest.
+    pub likelihoods: Option<Arc<[Array2<f64>]>>,
 }
 
 impl MultiTask {
@@ -144,8 +181,45 @@ impl MultiTask {
                     value,
                 });
             }
+            if let Target::Classes(classes) = target
+                && let Some((row, &value)) =
+                    task.y.indexed_iter().find(|(_, v)| v.fract() != 0.0 || !(0.0..f64::from(classes)).contains(*v))
+            {
+                return Err(DataError::Class { task: task.name.clone(), row: row + 1, value, classes });
+            }
         }
-        Ok(Self { features: features.into(), target, tasks, truth: None, official: None })
+        Ok(Self { features: features.into(), target, tasks, truth: None, official: None, likelihoods: None })
+    }
+
+    /// Attaches how likely classes are, rows x classes, one matrix a task.
+    ///
+    /// # Errors
+    /// If the matrices are not those of the tasks' rows and classes, a row is no distribution, or its likeliest class is not
+    /// the row's label.
+    pub fn with_likelihoods(mut self, likelihoods: Vec<Array2<f64>>) -> Result<Self, DataError> {
+        let Target::Classes(classes) = self.target else {
+            let detail = format!("likelihoods of classes, but {} to predict", self.target.described());
+            return Err(DataError::Shape { task: self.tasks[0].name.clone(), detail });
+        };
+        for (t, task) in self.tasks.iter().enumerate() {
+            let shape = |detail: String| DataError::Shape { task: task.name.clone(), detail };
+            let expected = (task.n(), classes as usize);
+            let Some(rows) = likelihoods.get(t).filter(|rows| rows.dim() == expected) else {
+                let found =
+                    likelihoods.get(t).map_or("no likelihoods".into(), |rows| format!("{:?} likelihoods", rows.dim()));
+                return Err(shape(format!("{found}, expected {expected:?}")));
+            };
+            for (i, (row, label)) in rows.rows().into_iter().zip(&task.y).enumerate() {
+                if !(row.iter().all(|p| *p >= 0.0) && (row.sum() - 1.0).abs() < 1e-6) {
+                    return Err(shape(format!("the likelihoods in row {} are no distribution", i + 1)));
+                }
+                if likeliest(row.iter().copied()) as f64 != *label {
+                    return Err(shape(format!("{label} is not the likeliest class in row {}", i + 1)));
+                }
+            }
+        }
+        self.likelihoods = Some(likelihoods.into());
+        Ok(self)
     }
 
     /// Attaches the parameters the data was drawn from.
@@ -229,8 +303,10 @@ impl MultiTask {
     /// Some of the tasks, in the given order. The truth and official splits stay behind: they speak of all of them.
     #[must_use]
     pub fn subset(&self, tasks: &[usize]) -> Self {
+        let likelihoods = self.likelihoods.as_ref().map(|all| tasks.iter().map(|&t| all[t].clone()).collect());
         let tasks = tasks.iter().map(|&t| self.tasks[t].clone()).collect();
-        Self { features: Arc::clone(&self.features), target: self.target, tasks, truth: None, official: None }
+        let features = Arc::clone(&self.features);
+        Self { features, target: self.target, tasks, truth: None, official: None, likelihoods }
     }
 
     /// The given rows of each task. Tasks that share inputs and are given the same row list share the result. Official
@@ -248,8 +324,16 @@ impl MultiTask {
                 if first[t] < t { Arc::clone(&tasks[first[t]].x) } else { Arc::new(task.x.select(Axis(0), &rows[t])) };
             tasks.push(Task { name: task.name.clone(), x, y: task.y.select(Axis(0), &rows[t]) });
         }
-        Self { tasks, official: None, ..self.clone() }
+        let select = |(all, rows): (&Array2<f64>, &Arc<[usize]>)| all.select(Axis(0), rows);
+        let likelihoods = self.likelihoods.as_ref().map(|all| all.iter().zip(rows).map(select).collect());
+        Self { tasks, official: None, likelihoods, ..self.clone() }
     }
+}
+
+/// The position of the largest number; of equal ones the first.
+pub fn likeliest(scores: impl Iterator<Item = f64>) -> usize {
+    let first = (0, f64::NEG_INFINITY);
+    scores.enumerate().fold(first, |best, (i, score)| if score > best.1 { (i, score) } else { best }).0
 }
 
 #[cfg(test)]
@@ -278,6 +362,31 @@ mod tests {
         assert_eq!(picked.tasks[0].y, array![3.0, 1.0]);
         let apart = data.select(&[vec![0].into(), vec![1].into()]);
         assert!(!apart.shares_inputs());
+    }
+
+    #[test]
+    fn classes_are_checked_and_their_likelihoods_go_with_the_rows() {
+        let classes = |y: Array1<f64>| {
+            let task = Task { name: "s".into(), x: Arc::new(Array2::ones((3, 1))), y };
+            MultiTask::new(vec!["a".into()], Target::Classes(3), vec![task])
+        };
+        let wrong = classes(array![0.0, 3.0, 1.0]).unwrap_err();
+        assert_eq!(wrong.to_string(), "task `s`, row 2: 3 is not a class from 0 to 2");
+        assert!(classes(array![0.0, 0.5, 1.0]).is_err() && classes(array![0.0, -1.0, 1.0]).is_err());
+        let data = classes(array![0.0, 2.0, 1.0]).unwrap();
+        let soft = array![[0.5, 0.3, 0.2], [0.0, 0.1, 0.9], [0.4, 0.6, 0.0]];
+        let with = data.clone().with_likelihoods(vec![soft.clone()]).unwrap();
+        let picked = with.select(&[vec![2, 0].into()]);
+        assert_eq!(picked.likelihoods.unwrap()[0], soft.select(Axis(0), &[2, 0]));
+        assert_eq!(with.subset(&[0]).likelihoods.unwrap()[0], soft);
+        let refuse = |likelihoods: Vec<Array2<f64>>, part: &str| {
+            let error = data.clone().with_likelihoods(likelihoods).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        };
+        refuse(vec![], "no likelihoods, expected (3, 3)");
+        refuse(vec![soft.slice(ndarray::s![.., ..2]).to_owned()], "(3, 2) likelihoods, expected (3, 3)");
+        refuse(vec![&soft * 2.0], "the likelihoods in row 1 are no distribution");
+        refuse(vec![soft.select(Axis(0), &[0, 2, 1])], "2 is not the likeliest class in row 2");
     }
 
     #[test]

@@ -202,7 +202,8 @@ impl Runner<'_> {
         let objective = (!fitted.traces.is_empty()).then(|| ("trace-objective".to_owned(), column(&fitted.trace)));
         let series: Vec<_> = series.chain(objective).collect();
         arrays.extend(series.iter().map(|(name, values)| (name.clone(), values)));
-        if fitted.components.len() > 1 {
+        // A single component of a linear model is its weights.
+        if fitted.components.len() > 1 || model.weights().is_none() {
             arrays.extend(fitted.components.iter().map(|(name, w)| (format!("component-{name}"), w)));
         }
         arrays

@@ -97,7 +97,7 @@ fn names() {
             "methods",
             ("method: lasso", "method: laso"),
             "2:11",
-            &["unknown method `laso`", "valid: ols, lasso, l21, "],
+            &["unknown method `laso`", "valid: constant, ols, lasso, "],
             "laso",
         ),
         mistake(

@@ -88,7 +88,7 @@ impl Context {
     }
 }
 
-/// Something that predicts targets from features: numbers, or scores whose sign is the class.
+/// Something that predicts targets from features: numbers, scores whose sign is the class, or scores of several classes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Model {
@@ -99,7 +99,7 @@ pub enum Model {
         /// Intercepts, one a task.
         intercepts: Array1<f64>,
     },
-    /// A network; of labels its outputs are log-odds.
+    /// A network; of labels its outputs are log-odds, of several classes a score for each.
     Network(Box<Network>),
 }
 
@@ -110,7 +110,7 @@ impl Model {
         Self::Linear { weights, intercepts }
     }
 
-    /// Predictions for task `t` on inputs `x` (`n x p`).
+    /// Predictions for task `t` on inputs `x` (`n x p`): one a row or, of several classes, the scores of all, row by row.
     pub fn predict(&self, t: usize, x: &Array2<f64>) -> Array1<f64> {
         match self {
             Self::Linear { weights, intercepts } => x.dot(&weights.column(t)) + intercepts[t],
@@ -222,12 +222,19 @@ pub struct Info {
     pub summary: &'static str,
     /// What is minimised, with `L = 1/2 sum_t ||y_t - X_t w_t||^2`.
     pub objective: &'static str,
-    /// Targets it can learn.
+    /// Targets it can learn; of classes any number, whichever is named.
     pub targets: &'static [Target],
     /// Where it was published.
     pub citation: &'static str,
     /// Increased whenever the method's output changes for the same input; part of every result's identity.
     pub revision: u32,
+}
+
+impl Info {
+    /// Whether it can learn such targets.
+    pub fn learns(&self, target: Target) -> bool {
+        self.targets.iter().any(|known| std::mem::discriminant(known) == std::mem::discriminant(&target))
+    }
 }
 
 /// Why a fit has no result.

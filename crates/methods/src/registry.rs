@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::deep::bottom::{cross_stitch, inter_task_l2, mmoe, mrn, separate, shared_bottom, single, tomato, tucker};
 use crate::deep::{deep_lasso, dmtrl, gl_agl, mlp, sgl, ssmtl_t, stg};
 use crate::grouping::{bigmtl, clus_mtl, go_mtl, kang, oracle_groups, sg_mtl};
 use crate::linear::{
@@ -52,6 +53,16 @@ static METHODS: LazyLock<Vec<Entry>> = LazyLock::new(|| {
         plain::<dmtrl::Dmtrl>(),
         plain::<stg::Stg>(),
         plain::<ssmtl_t::SsmtlT>(),
+        plain::<separate::Separate>(),
+        plain::<shared_bottom::SharedBottom>(),
+        plain::<single::Single>(),
+        plain::<inter_task_l2::InterTaskL2>(),
+        plain::<tucker::SharedBottomTucker>(),
+        plain::<mrn::Mrn>(),
+        plain::<cross_stitch::CrossStitch>(),
+        plain::<mmoe::Mmoe>(),
+        plain::<tomato::TomatoEl>(),
+        plain::<tomato::TomatoEx>(),
     ]
 });
 
@@ -75,8 +86,9 @@ impl Entry {
     /// If the method cannot learn such targets, or one of the points has no result.
     pub fn fit_path(&self, problem: &Problem, path: &[ParamSet], context: &Context) -> Result<Vec<Fitted>, FitError> {
         let target = problem.train.target;
-        if !self.info.targets.contains(&target) {
-            return Err(FitError::NotApplicable(format!("{} does not learn {target:?} targets", self.info.name)));
+        if !self.info.learns(target) {
+            let message = format!("{} does not learn {}", self.info.name, target.described());
+            return Err(FitError::NotApplicable(message));
         }
         (self.fit_path)(problem, path, context)
     }

@@ -45,7 +45,7 @@ fn logistic(data: &MultiTask, w: &Array2<f64>, b: &Array1<f64>) -> (f64, Array2<
 /// `X_t'(y_t - X_t w_t)` or what takes its place for labels: minus the gradient of the loss.
 fn slack(data: &MultiTask, fitted: &Fitted) -> Array2<f64> {
     match data.target {
-        Target::Regression => correlation(data, weights(fitted)),
+        Target::Regression | Target::Classes(_) => correlation(data, weights(fitted)),
         Target::Binary => logistic(data, weights(fitted), intercepts(fitted)).1,
     }
 }

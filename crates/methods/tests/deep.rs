@@ -10,7 +10,7 @@ use common::{labelled, named_value, num, params};
 use mtl_core::{MultiTask, ScaleFit, Scaler, Scaling, Seed, Target, Task};
 use mtl_methods::deep::sparsity::{REMOVED, net_correlations, removed};
 use mtl_methods::solver::{ResidualKind, SolverError};
-use mtl_methods::{Context, Family, FitError, Fitted, Model, ParamValue, Problem, method, methods};
+use mtl_methods::{Context, Entry, Family, FitError, Fitted, Model, ParamValue, Problem, method, methods};
 use ndarray::{Array1, Array2};
 use rand_distr::{Distribution, StandardNormal};
 
@@ -62,8 +62,10 @@ fn predictions(fitted: &Fitted, data: &MultiTask) -> Vec<f64> {
     data.tasks.iter().enumerate().flat_map(|(t, task)| fitted.model.predict(t, &task.x).to_vec()).collect()
 }
 
+/// Those with one output; `bottom.rs` has the others.
 fn deep() -> impl Iterator<Item = &'static str> {
-    methods().iter().filter(|m| m.info.family == Family::Deep).map(|m| m.info.name)
+    let one_output = |m: &&Entry| m.info.family == Family::Deep && m.info.learns(Target::Regression);
+    methods().iter().filter(one_output).map(|m| m.info.name)
 }
 
 /// Squared error over variance, or errors of labels over those of the more frequent one.
@@ -71,7 +73,9 @@ fn relative_error(model: &Model, data: &MultiTask) -> f64 {
     let of_task = |(t, task): (usize, &Task)| {
         let f: Array1<f64> = model.predict(t, &task.x);
         match data.target {
-            Target::Regression => (&task.y - &f).pow2().sum() / (&task.y - task.y.mean().unwrap()).pow2().sum(),
+            Target::Regression | Target::Classes(_) => {
+                (&task.y - &f).pow2().sum() / (&task.y - task.y.mean().unwrap()).pow2().sum()
+            }
             Target::Binary => {
                 let wrong = task.y.iter().zip(&f).filter(|(y, f)| **y * **f <= 0.0).count() as f64;
                 let positive = task.y.iter().filter(|y| **y > 0.0).count();

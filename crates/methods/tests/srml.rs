@@ -54,7 +54,7 @@ fn objective(data: &MultiTask, w: &Array2<f64>, [l1, l2, c]: [f64; 3]) -> f64 {
     let loss = |(t, task): (usize, &Task)| {
         let f = task.x.dot(&w.column(t));
         let each = |(y, f): (&f64, &f64)| match data.target {
-            Target::Regression => (y - f) * (y - f) / 2.0,
+            Target::Regression | Target::Classes(_) => (y - f) * (y - f) / 2.0,
             Target::Binary => (1.0 + (-y * f).exp()).ln(),
         };
         task.y.iter().zip(&f).map(each).sum::<f64>() / task.n() as f64
@@ -73,7 +73,7 @@ fn violation(data: &MultiTask, w: &Array2<f64>, [l1, l2, c]: [f64; 3]) -> f64 {
     for (t, task) in data.tasks.iter().enumerate() {
         let f = task.x.dot(&w.column(t));
         let slope = |(y, f): (&f64, &f64)| match data.target {
-            Target::Regression => f - y,
+            Target::Regression | Target::Classes(_) => f - y,
             Target::Binary => -y / (1.0 + (y * f).exp()),
         };
         let slopes = Array1::from_iter(task.y.iter().zip(&f).map(slope));

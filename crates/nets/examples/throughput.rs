@@ -38,7 +38,10 @@ const ROWS: usize = 64;
 fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [workload, seconds, folder @ ..] = &arguments[..] else {
-        return Err("usage: throughput ssmtl|ssmtl-penalty|shared-bottom|tomato SECONDS [FOLDER]".into());
+        return Err(
+            "usage: throughput ssmtl|ssmtl-penalty|shared-bottom|tomato|tomato-mnist|tomato-school SECONDS [FOLDER]"
+                .into(),
+        );
     };
     let seconds: f64 = seconds.parse()?;
     rayon::scope(|_| run(workload, seconds, folder.first().map(Path::new)))
@@ -54,8 +57,7 @@ struct Work {
 fn run(workload: &str, seconds: f64, folder: Option<&Path>) -> Result<(), Box<dyn Error + Send + Sync>> {
     let Work { data, mut model, mut trainer } = match workload {
         "ssmtl" | "ssmtl-penalty" => ssmtl(workload == "ssmtl-penalty"),
-        "shared-bottom" | "tomato" => tomato(workload == "tomato"),
-        other => return Err(format!("unknown workload {other}").into()),
+        other => Tomato::of(other).ok_or_else(|| format!("unknown workload {other}"))?.work(),
     };
     let seed = Seed::of(&"order");
     let mut order = Order::new(trainer.plan.batching, &data, &trainer.labels, &seed);
@@ -135,52 +137,88 @@ fn ssmtl(penalised: bool) -> Work {
     Work { data, model, trainer }
 }
 
-/// The synthetic set of TOMATO: twelve tasks of 1280 samples, 64 inputs, 5 classes, 512 samples a minibatch.
-fn tomato(topics: bool) -> Work {
-    let (tasks, rows, inputs, classes) = (12, 1280, 64, 5);
-    let each = (0..tasks).map(|task| {
-        let inputs = Arc::new(numbers(&Seed::of(&("x", task)), rows * inputs));
-        let mut targets = vec![0.0; rows * classes];
-        for (row, class) in numbers(&Seed::of(&("y", task)), rows).iter().enumerate() {
-            let class = (f64::from(class + 1.0) * 2.5) as usize;
-            targets[row * classes + class.min(4)] = 1.0;
+/// A data set of TOMATO's and the network for it; 512 samples a minibatch.
+struct Tomato {
+    tasks: usize,
+    rows: usize,
+    inputs: usize,
+    classes: usize,
+    bottom: usize,
+    hidden: usize,
+    /// None for Shared-bottom.
+    topics: usize,
+    /// Layers that depend on the topic.
+    layers: usize,
+}
+
+impl Tomato {
+    fn of(workload: &str) -> Option<Self> {
+        let synthetic =
+            Self { tasks: 12, rows: 1280, inputs: 64, classes: 5, bottom: 32, hidden: 64, topics: 2, layers: 2 };
+        Some(match workload {
+            "shared-bottom" => Self { topics: 0, ..synthetic },
+            "tomato" => synthetic,
+            "tomato-mnist" => {
+                Self { tasks: 10, rows: 1152, classes: 2, bottom: 64, hidden: 32, topics: 16, layers: 1, ..synthetic }
+            }
+            "tomato-school" => {
+                Self { tasks: 139, rows: 71, inputs: 28, classes: 3, bottom: 64, topics: 16, ..synthetic }
+            }
+            _ => return None,
+        })
+    }
+
+    fn work(&self) -> Work {
+        let &Self { tasks, rows, inputs, classes, bottom, hidden, topics, layers } = self;
+        let each = (0..tasks).map(|task| {
+            let inputs = Arc::new(numbers(&Seed::of(&("x", task)), rows * inputs));
+            let mut targets = vec![0.0; rows * classes];
+            for (row, class) in numbers(&Seed::of(&("y", task)), rows).iter().enumerate() {
+                let class = (f64::from(class + 1.0) * classes as f64 / 2.0) as usize;
+                targets[row * classes + class.min(classes - 1)] = 1.0;
+            }
+            smooth_labels(&mut targets, classes, 0.1);
+            Samples { inputs, targets }
+        });
+        let data = Data::new(each.collect(), inputs, classes).balance(&vec![rows; tasks]);
+        let mut net = Net::new(tasks, inputs);
+        let (relu, linear) = (Activation::Relu, Activation::Linear);
+        let z = net.dense(net.input(), Layer::new("bottom", Own::Shared, bottom, relu));
+        if topics > 0 {
+            let gate = net.dense(z, Layer::new("gate", Own::Shared, topics, Activation::Softmax));
+            let u = net.dense(z, Layer::new("hidden", Own::Task, hidden, relu).blocks(topics));
+            if layers == 2 {
+                let o = net.dense(u, Layer::new("output", Own::Task, classes, linear).split(topics));
+                net.mix(gate, o);
+            } else {
+                let v = net.mix(gate, u);
+                net.dense(v, Layer::new("output", Own::Task, classes, linear));
+            }
+        } else {
+            let u = net.dense(z, Layer::new("hidden", Own::Task, hidden, relu));
+            net.dense(u, Layer::new("output", Own::Task, classes, linear));
         }
-        smooth_labels(&mut targets, classes, 0.1);
-        Samples { inputs, targets }
-    });
-    let data = Data::new(each.collect(), inputs, classes).balance(&[rows; 12]);
-    let mut net = Net::new(tasks, inputs);
-    let (relu, linear) = (Activation::Relu, Activation::Linear);
-    let z = net.dense(net.input(), Layer::new("bottom", Own::Shared, 32, relu));
-    if topics {
-        let gate = net.dense(z, Layer::new("gate", Own::Shared, 2, Activation::Softmax));
-        let u = net.dense(z, Layer::new("hidden", Own::Task, 64, relu).blocks(2));
-        let o = net.dense(u, Layer::new("output", Own::Task, classes, linear).split(2));
-        net.mix(gate, o);
-    } else {
-        let u = net.dense(z, Layer::new("hidden", Own::Task, 64, relu));
-        net.dense(u, Layer::new("output", Own::Task, classes, linear));
-    }
-    let optimiser = Optimiser::Sgd { rate: 0.1, decay: 0.9, decay_steps: 1000.0 };
-    let plan = Plan { epochs: 1, batching: Batching::Pooled(512), optimiser, keep: Keep::Last };
-    let mut trainer = Trainer::new(plan, Seed::of(&"run"), tasks);
-    let ids: Vec<_> =
-        ["hidden", "hidden.bias", "output", "output.bias"].iter().filter_map(|name| net.layout().find(name)).collect();
-    let mut model = if topics {
-        let map = Additive::new(net.layout(), &ids);
-        Model::composed(net, Loss::SoftmaxCrossEntropy, Box::new(map))
-    } else {
-        Model::new(net, Loss::SoftmaxCrossEntropy)
-    };
-    for place in model.layout().places().to_vec() {
-        if let Some(id) = model.layout().find(&place.name) {
-            model.start(id, Start::Normal(0.1), &Seed::of(&"init"), &trainer.labels);
+        let optimiser = Optimiser::Sgd { rate: 0.1, decay: 0.9, decay_steps: 1000.0 };
+        let plan = Plan { epochs: 1, batching: Batching::Pooled(512), optimiser, keep: Keep::Last };
+        let mut trainer = Trainer::new(plan, Seed::of(&"run"), tasks);
+        let names = ["hidden", "hidden.bias", "output", "output.bias"];
+        let ids: Vec<_> = names[..2 * layers].iter().filter_map(|name| net.layout().find(name)).collect();
+        let mut model = if topics > 0 {
+            let map = Additive::new(net.layout(), &ids);
+            Model::composed(net, Loss::SoftmaxCrossEntropy, Box::new(map))
+        } else {
+            Model::new(net, Loss::SoftmaxCrossEntropy)
+        };
+        for place in model.layout().places().to_vec() {
+            if let Some(id) = model.layout().find(&place.name) {
+                model.start(id, Start::Normal(0.1), &Seed::of(&"init"), &trainer.labels);
+            }
         }
+        if topics > 0 {
+            trainer.proximals.push(Box::new(Topics::new(model.layout(), Form::ElementWise, 1e-4, &ids)));
+        }
+        Work { data, model, trainer }
     }
-    if topics {
-        trainer.proximals.push(Box::new(Topics::new(model.layout(), Form::ElementWise, 1e-4, &ids)));
-    }
-    Work { data, model, trainer }
 }
 
 /// Billions of operations a second in the products of a step of `ssmtl` alone, all tasks' at once.

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::batch::{Batch, Data};
 use crate::loss::Loss;
-use crate::net::{Net, Op};
+use crate::net::{Charge, Net, Op};
 use crate::noise::Noise;
 use crate::params::{Own, Params};
 use crate::real::Real;
@@ -65,7 +65,7 @@ impl<R: Real> Engine<R> {
         assert!(nodes > 1, "a network without nodes");
         let mut used: Vec<usize> = (1..nodes).flat_map(|node| net.sources(node)).collect();
         used.sort_unstable();
-        let idle = (1..nodes - 1).find(|node| used.binary_search(node).is_err());
+        let idle = (1..nodes - 1).find(|node| used.binary_search(node).is_err() && !net.is_charged(*node));
         assert!(idle.is_none(), "nothing depends on node {idle:?}");
         let phases = phases(&net);
         let pieces = vec![Vec::new(); phases.len()];
@@ -109,6 +109,7 @@ impl<R: Real> Engine<R> {
                 piece.take(net, phase, earlier, data, batch);
                 piece.forward(net, params, phase, noise);
                 piece.loss(net, loss, data, batch);
+                piece.charge(net, phase, batch);
                 piece.backward(net, params, phase, noise, out);
             });
         }
@@ -117,6 +118,7 @@ impl<R: Real> Engine<R> {
             let (phase, phases) = (&self.phases[p], &self.phases[p + 1..]);
             each_with_gradients(&mut now[p], phase.own, grads, |piece, out| {
                 piece.pull(net, phase, phases, later);
+                piece.charge(net, phase, batch);
                 piece.backward(net, params, phase, noise, out);
             });
         }
@@ -125,7 +127,7 @@ impl<R: Real> Engine<R> {
                 add_up(phase, pieces, &mut grads.shared);
             }
         }
-        self.pieces[last].iter().map(|piece| piece.loss).sum()
+        self.pieces.iter().flatten().map(|piece| piece.loss).sum()
     }
 
     /// Outputs for all samples of a task, row by row, as the network predicts (no dropout, no noise in gates).
@@ -199,6 +201,7 @@ impl<R: Real> Piece<R> {
 
     /// Copies the samples or what earlier phases have computed for these rows.
     fn take(&mut self, net: &Net, phase: &Phase, earlier: &[Vec<Self>], data: &Data<R>, batch: &Batch) {
+        self.loss = 0.0;
         for &(node, from) in &phase.imports {
             let width = net.nodes[node].width;
             let values = &mut self.work.values[node];
@@ -224,7 +227,6 @@ impl<R: Real> Piece<R> {
     fn loss(&mut self, net: &Net, loss: Loss, data: &Data<R>, batch: &Batch) {
         let (node, width) = (net.nodes.len() - 1, net.outputs());
         let (values, grads) = (&self.work.values[node], &mut self.work.grads[node]);
-        self.loss = 0.0;
         let samples = &batch.samples[self.rows.clone()];
         let rows = grads.chunks_exact_mut(width).zip(values.chunks_exact(width)).zip(samples);
         for ((grad, value), &(task, row)) in rows {
@@ -233,6 +235,42 @@ impl<R: Real> Piece<R> {
             self.loss += loss.derive(grad, targets, R::of(batch.weights[task as usize]));
         }
         self.filled[node] = true;
+    }
+
+    /// What the phase's nodes cost by themselves, and its derivatives.
+    fn charge(&mut self, net: &Net, phase: &Phase, batch: &Batch) {
+        for &(node, charge) in net.charges.iter().filter(|(node, _)| phase.nodes.contains(node)) {
+            let (width, len) = (net.nodes[node].width, self.rows.len() * net.nodes[node].width);
+            let (inputs, rest) = self.work.values.split_at(1);
+            let values = &rest[node - 1][..len];
+            let grads = &mut self.work.grads[node][..len];
+            if !std::mem::replace(&mut self.filled[node], true) {
+                grads.fill(R::ZERO);
+            }
+            let each = 1.0 / batch.len() as f64;
+            let mut sum = R::ZERO;
+            match charge {
+                Charge::Entropy(strength) => {
+                    let (share, factor) = (R::of(0.9), R::of(0.9 * strength * each));
+                    let rest = R::of(0.1 / width as f64);
+                    for (grad, &g) in grads.iter_mut().zip(values) {
+                        let q = share * g + rest;
+                        let log = q.ln();
+                        sum += -q * log;
+                        *grad += -factor * (log + R::ONE);
+                    }
+                    self.loss += strength * each * sum.wide();
+                }
+                Charge::Reconstruction(strength) => {
+                    let factor = R::of(2.0 * strength * each);
+                    for (grad, (&v, &x)) in grads.iter_mut().zip(values.iter().zip(&inputs[0])) {
+                        sum += (v - x) * (v - x);
+                        *grad += factor * (v - x);
+                    }
+                    self.loss += strength * each * sum.wide();
+                }
+            }
+        }
     }
 
     /// Adds up what later phases found as derivatives by what they took from here.
@@ -329,7 +367,10 @@ fn phases(net: &Net) -> Vec<Phase> {
         let p = phases.len() - 1;
         phases[p].nodes.end = node + 1;
         of_node[node] = Some(p);
-        for source in net.sources(node) {
+        let reconstructs = |(charged, charge): &(usize, Charge)| {
+            (*charged == node && matches!(charge, Charge::Reconstruction(_))).then_some(0)
+        };
+        for source in net.sources(node).chain(net.charges.iter().find_map(reconstructs)) {
             let import = (source, of_node[source]);
             if import.1 != Some(p) && !phases[p].imports.contains(&import) {
                 phases[p].imports.push(import);

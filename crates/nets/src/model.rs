@@ -100,7 +100,7 @@ impl<R: Real> Model<R> {
             Some(composed) => {
                 composed.map.compose(&self.free, &mut composed.net);
                 let loss = self.engine.step(&composed.net, data, batch, noise, &mut composed.grads);
-                composed.map.pull_back(&self.free, &composed.grads, grads);
+                composed.map.pull_back(&self.free, &mut composed.grads, grads);
                 loss
             }
         }

@@ -117,12 +117,29 @@ impl<'a> Layer<'a> {
 pub struct Net {
     pub(crate) nodes: Vec<Node>,
     pub(crate) layout: Layout,
+    /// What nodes cost while training.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) charges: Vec<(usize, Charge)>,
+}
+
+/// What a node costs by itself, besides what the outputs cost: a mean over the samples of a minibatch, of whatever task.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Charge {
+    /// `strength * H(0.9 g + 0.1 / K)` with the entropy `H` of the `K` entries `g`, which are a distribution.
+    Entropy(f64),
+    /// `strength * ||v - x||^2`: how far the node is from the sample's inputs.
+    Reconstruction(f64),
 }
 
 impl Net {
     /// A network of so many tasks and inputs that does nothing yet.
     pub fn new(tasks: usize, inputs: usize) -> Self {
-        Self { nodes: vec![Node { op: Op::Input, width: inputs, own: Own::Task }], layout: Layout::new(tasks) }
+        Self {
+            nodes: vec![Node { op: Op::Input, width: inputs, own: Own::Task }],
+            layout: Layout::new(tasks),
+            charges: Vec::new(),
+        }
     }
 
     /// The samples.
@@ -191,6 +208,21 @@ impl Net {
         self.push(Op::Mix { gate: gate.0, values: values.0 }, width / k, own)
     }
 
+    /// Charges a node, on which nothing else has to depend.
+    ///
+    /// # Panics
+    /// If inputs of another width are to be reconstructed.
+    pub fn charge(&mut self, node: NodeId, charge: Charge) {
+        let fits = !matches!(charge, Charge::Reconstruction(_)) || self.nodes[node.0].width == self.inputs();
+        assert!(fits, "{} numbers cannot be {} inputs", self.nodes[node.0].width, self.inputs());
+        self.charges.push((node.0, charge));
+    }
+
+    /// Whether a node is charged.
+    pub(crate) fn is_charged(&self, node: usize) -> bool {
+        self.charges.iter().any(|(charged, _)| *charged == node)
+    }
+
     fn push(&mut self, op: Op, width: usize, own: Own) -> NodeId {
         self.nodes.push(Node { op, width, own });
         NodeId(self.nodes.len() - 1)
@@ -215,9 +247,16 @@ impl Net {
         if last == 0 {
             return Some("no layers".into());
         }
-        let idle = (1..last).find(|&node| !(node + 1..=last).any(|later| self.sources(later).any(|from| from == node)));
-        if let Some(node) = idle {
+        let used = |node| (node + 1..=last).any(|later| self.sources(later).any(|from| from == node));
+        if let Some(node) = (1..last).find(|&node| !used(node) && !self.is_charged(node)) {
             return Some(format!("node {node}, which nothing depends on"));
+        }
+        let charged = |(node, charge): &(usize, Charge)| {
+            let reconstructs = matches!(charge, Charge::Reconstruction(_));
+            *node > 0 && *node <= last && !(reconstructs && self.nodes[*node].width != self.inputs())
+        };
+        if !self.charges.iter().all(charged) {
+            return Some("a charge that no node can have".into());
         }
         (0..=last).find(|&node| !self.is_sound(node)).map(|node| format!("node {node} of the wrong size"))
     }

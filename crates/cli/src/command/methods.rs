@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use mtl_core::Target;
 use mtl_methods::method::Family;
 use mtl_methods::{Entry, ParamSpec};
 use serde::Serialize;
@@ -41,7 +40,7 @@ struct Described {
     summary: &'static str,
     objective: &'static str,
     parameters: &'static [ParamSpec],
-    targets: &'static [Target],
+    targets: Vec<&'static str>,
     citation: &'static str,
     revision: u32,
 }
@@ -56,7 +55,7 @@ impl From<&'static Entry> for Described {
             summary: info.summary,
             objective: info.objective,
             parameters: &entry.params,
-            targets: info.targets,
+            targets: info.targets.iter().map(|target| target.name()).collect(),
             citation: info.citation,
             revision: info.revision,
         }
@@ -109,7 +108,7 @@ fn in_full(entry: &Entry) -> String {
         line("also", &info.aliases.join(", "));
     }
     line("family", &words(&info.family));
-    line("targets", &info.targets.iter().map(words).collect::<Vec<_>>().join(", "));
+    line("targets", &info.targets.iter().map(|target| target.name()).collect::<Vec<_>>().join(", "));
     line("citation", info.citation);
     line("revision", &info.revision.to_string());
     if entry.params.is_empty() {

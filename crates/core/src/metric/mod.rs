@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use self::prediction::{
-    accuracy, auc, complex_log_error, msle, precision_recall, ratio, squared_error_of_probabilities, squares, variance,
+    accuracy, auc, complex_log_error, cross_entropy, misclassified, msle, precision_recall, ratio,
+    squared_error_of_probabilities, squares, variance,
 };
 use crate::{Target, Truth};
 use crate::{recovery, sharing};
@@ -42,8 +43,14 @@ pub enum Metric {
     /// `(ln|1 + y| - ln|1 + yhat|)^2`, and `pi^2` more where `1 + y` and `1 + yhat` differ in sign. `|1 + y|` counts as
     /// at least `1e-300`. It is what Octave and MATLAB compute of negative numbers, and is ruled by rows near -1.
     MslePooled,
-    /// Share of labels whose sign the score has; a score of zero counts as negative.
+    /// Share of labels whose sign the score has; a score of zero counts as negative. Of several classes, share of rows
+    /// whose class has the highest score, the first of equal ones.
     Accuracy,
+    /// Rows of all tasks together that [`Metric::Accuracy`] does not count, in percent.
+    Misclassification,
+    /// Mean of `-ln p` over the rows of all tasks together, `p` the probability that the softmax of the scores gives to the
+    /// row's class; of several classes.
+    CrossEntropy,
     /// Area under the ROC curve of the scores; ties count half, one class alone gives 0.5.
     Auc,
     /// Area under the ROC curve of the predicted labels, which is the mean of sensitivity and specificity; one class
@@ -96,8 +103,8 @@ pub enum Metric {
 enum Kind {
     /// From targets and predictions of one task.
     Prediction(fn(&Array1<f64>, &Array1<f64>) -> f64),
-    /// Mean over the rows of all tasks, from target and prediction of one row.
-    Pooled(fn(f64, f64) -> f64),
+    /// Mean over the rows of all tasks, from target and prediction (of several classes: the scores) of one row.
+    Pooled(fn(f64, ArrayView1<f64>) -> f64),
     /// From estimated weights.
     Recovery(fn(&Array2<f64>, &Truth) -> Option<f64>),
     /// From learned groups, one label a task, and the truth where it is known.
@@ -111,7 +118,7 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -128,6 +135,8 @@ impl Metric {
         Self::AucPr,
         Self::AucPrTrapezoid,
         Self::NMseProbabilities,
+        Self::Misclassification,
+        Self::CrossEntropy,
         Self::RelativeError,
         Self::SignAccuracy,
         Self::SupportF1,
@@ -158,6 +167,8 @@ impl Metric {
             Self::MsePooled => "MSE-pooled",
             Self::MslePooled => "MSLE-pooled",
             Self::Accuracy => "accuracy",
+            Self::Misclassification => "misclassification",
+            Self::CrossEntropy => "cross-entropy",
             Self::Auc => "AUC",
             Self::AucHard => "AUC-hard",
             Self::R2 => "R2",
@@ -188,6 +199,7 @@ impl Metric {
             Self::NMse | Self::NMseCentred | Self::NMseProbabilities => false,
             Self::Mae | Self::Mse | Self::Msle => false,
             Self::MaePooled | Self::MsePooled | Self::MslePooled | Self::RelativeError => false,
+            Self::Misclassification | Self::CrossEntropy => false,
             Self::ActiveGroups | Self::LargestGroup => false,
             Self::GroupError | Self::GroupErrorRounded => false,
             Self::CovarianceError | Self::CovarianceErrorRounded => false,
@@ -220,7 +232,9 @@ impl Metric {
                 Self::AucPr,
                 Self::AucPrTrapezoid,
                 Self::NMseProbabilities,
+                Self::Misclassification,
             ],
+            Target::Classes(_) => vec![Self::Accuracy, Self::Misclassification, Self::CrossEntropy],
         }
     }
 
@@ -247,10 +261,12 @@ impl Metric {
             Self::Mse => Kind::Prediction(|y, f| squares(&(y - f)) / y.len() as f64),
             Self::Ev => Kind::Prediction(|y, f| 1.0 - ratio(variance(&(y - f)), variance(y))),
             Self::Msle => Kind::Prediction(msle),
-            Self::MaePooled => Kind::Pooled(|y, f| (y - f).abs()),
-            Self::MsePooled => Kind::Pooled(|y, f| (y - f).powi(2)),
-            Self::MslePooled => Kind::Pooled(complex_log_error),
+            Self::MaePooled => Kind::Pooled(|y, f| (y - f[0]).abs()),
+            Self::MsePooled => Kind::Pooled(|y, f| (y - f[0]).powi(2)),
+            Self::MslePooled => Kind::Pooled(|y, f| complex_log_error(y, f[0])),
             Self::Accuracy => Kind::Prediction(accuracy),
+            Self::Misclassification => Kind::Pooled(|y, f| if misclassified(y, f) { 100.0 } else { 0.0 }),
+            Self::CrossEntropy => Kind::Pooled(cross_entropy),
             Self::Auc => Kind::Prediction(auc),
             Self::AucHard => Kind::Prediction(|y, f| auc(y, &f.mapv(|s| if s > 0.0 { 1.0 } else { -1.0 }))),
             Self::RelativeError => Kind::Recovery(|w, t| Some(recovery::relative_error(w, t))),
@@ -297,8 +313,8 @@ impl Metric {
     pub fn of_pool(self, tasks: &[(&Array1<f64>, &Array1<f64>)]) -> Option<f64> {
         let Kind::Pooled(error) = self.kind() else { return None };
         let rows: usize = tasks.iter().map(|(y, _)| y.len()).sum();
-        let pairs = tasks.iter().flat_map(|(y, f)| y.iter().zip(f.iter()));
-        (rows > 0).then(|| pairs.map(|(&y, &f)| error(y, f)).sum::<f64>() / rows as f64)
+        let errors = tasks.iter().flat_map(|(y, f)| rows_of(y, f).map(|(y, f)| error(y, f)));
+        (rows > 0).then(|| errors.sum::<f64>() / rows as f64)
     }
 
     /// What there is of the metric: one value for each task that has one, or the one value of a pooled metric.
@@ -334,6 +350,12 @@ impl Metric {
         let truth = sharing::hard(truth.several_groups()?);
         Some(if rounded { error(&sharing::hard(&sharing::strongest(shares)), &truth) } else { error(shares, &truth) })
     }
+}
+
+/// Targets with the predictions that go with them: one a row or, of several classes, a score for each.
+fn rows_of<'a>(y: &'a Array1<f64>, predicted: &'a Array1<f64>) -> impl Iterator<Item = (f64, ArrayView1<'a, f64>)> {
+    let each = (predicted.len() / y.len().max(1)).max(1);
+    y.iter().copied().zip(predicted.exact_chunks(each))
 }
 
 /// Number of tasks of every group that has one.
@@ -432,7 +454,28 @@ mod tests {
         assert_eq!(Metric::Mse.values(&tasks), [5.0 / 3.0, 16.0]);
         assert_eq!((Metric::Mse.of_pool(&tasks), Metric::MsePooled.of_task(&y[0], &f[0])), (None, None));
         assert_eq!(Metric::MsePooled.of_pool(&[]), None);
-        assert_eq!(Metric::ALL.into_iter().filter(|m| m.is_pooled()).count(), 3);
+        assert_eq!(Metric::ALL.into_iter().filter(|m| m.is_pooled()).count(), 5);
+    }
+
+    #[test]
+    fn classes_are_those_of_the_highest_score() {
+        let y = [array![0.0, 2.0, 1.0], array![1.0]];
+        let scores = [array![1.0, 1.0, 0.5, -1.0, 0.0, 3.0, 0.0, -2.0, 1.0], array![0.1, 0.2, 0.1]];
+        let tasks = [(&y[0], &scores[0]), (&y[1], &scores[1])];
+        assert_eq!(Metric::Accuracy.values(&tasks), [2.0 / 3.0, 1.0], "of equal scores the first");
+        assert_eq!(Metric::Misclassification.values(&tasks), [25.0]);
+        let probability =
+            |scores: &[f64], class: usize| scores[class].exp() / scores.iter().map(|s| s.exp()).sum::<f64>();
+        let rows = [(0..3, 0), (3..6, 2), (6..9, 1)].map(|(range, y)| (&scores[0].as_slice().unwrap()[range], y));
+        let expected = rows.into_iter().chain([(scores[1].as_slice().unwrap(), 1)]);
+        let expected = expected.map(|(scores, y)| -probability(scores, y).ln()).sum::<f64>() / 4.0;
+        assert!((Metric::CrossEntropy.values(&tasks)[0] - expected).abs() < 1e-14);
+        let large = Metric::CrossEntropy.of_pool(&[(&array![0.0], &array![1e4, -1e4, 0.0])]);
+        assert_eq!(large, Some(0.0));
+        // Labels of two classes have one score.
+        let (labels, scores) = (array![1.0, -1.0, -1.0, 1.0], array![0.5, 0.0, 2.0, -1.0]);
+        assert_eq!(Metric::Misclassification.of_pool(&[(&labels, &scores)]), Some(50.0));
+        assert_eq!(Metric::Accuracy.of_task(&labels, &scores), Some(0.5));
     }
 
     #[test]

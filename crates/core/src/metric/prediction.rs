@@ -2,7 +2,10 @@
 
 use std::f64::consts::PI;
 
-use ndarray::Array1;
+use ndarray::{Array1, ArrayView1};
+
+use super::rows_of;
+use crate::likeliest;
 
 /// `a / b`, with nothing left of nothing counting as zero.
 pub(super) fn ratio(a: f64, b: f64) -> f64 {
@@ -28,7 +31,19 @@ pub(super) fn complex_log_error(y: f64, f: f64) -> f64 {
 }
 
 pub(super) fn accuracy(y: &Array1<f64>, scores: &Array1<f64>) -> f64 {
-    y.iter().zip(scores).filter(|(y, s)| (**y > 0.0) == (**s > 0.0)).count() as f64 / y.len() as f64
+    rows_of(y, scores).filter(|(y, scores)| !misclassified(*y, *scores)).count() as f64 / y.len() as f64
+}
+
+/// Whether a label has another sign than its score, or a class is not the one of the highest score.
+pub(super) fn misclassified(y: f64, scores: ArrayView1<f64>) -> bool {
+    if scores.len() == 1 { (y > 0.0) != (scores[0] > 0.0) } else { likeliest(scores.iter().copied()) as f64 != y }
+}
+
+/// `-ln softmax(scores)_y`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a class is a small whole number")]
+pub(super) fn cross_entropy(y: f64, scores: ArrayView1<f64>) -> f64 {
+    let largest = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    largest + scores.iter().map(|s| (s - largest).exp()).sum::<f64>().ln() - scores[y as usize]
 }
 
 /// Of labels as 0 and 1, relative to the number of positives; without one it has no scale.

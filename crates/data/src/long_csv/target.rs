@@ -23,7 +23,7 @@ impl TargetReader {
     /// The number in a row; of two classes a label as it is in the file.
     pub(super) fn read(&mut self, file: &CsvFile, row: &StringRecord) -> Result<f64, LongCsvError> {
         let found = file.number(row, self.column)?;
-        if self.kind == Target::Regression || found == 1.0 {
+        if self.kind != Target::Binary || found == 1.0 {
             return Ok(found);
         }
         let line = file.line_of(row);
@@ -44,7 +44,7 @@ impl TargetReader {
 /// Targets as methods take them: of two classes -1 and +1.
 pub(super) fn coded(kind: Target, y: Vec<f64>) -> Array1<f64> {
     match kind {
-        Target::Regression => y.into(),
+        Target::Regression | Target::Classes(_) => y.into(),
         Target::Binary => y.into_iter().map(|label| if label > 0.0 { 1.0 } else { -1.0 }).collect(),
     }
 }

@@ -68,7 +68,7 @@ fn observe(target: Target, options: &Options, seed: &Seed) -> MultiTask {
         let e = Array1::from_shape_simple_fn(samples, || noise * normal(&mut errors));
         let y = x.dot(&truth.weights.column(t)) + e;
         let y = match target {
-            Target::Regression => y,
+            Target::Regression | Target::Classes(_) => y,
             Target::Binary => y.mapv(|v| if v > 0.0 { 1.0 } else { -1.0 }),
         };
         Task { name: name(t), x: Arc::new(x), y }

@@ -8,7 +8,10 @@
 //! What the methods share is here and in `training`: the shape of the network, the optimiser, the loop. Each method says
 //! which penalties, proximal maps or stages it adds. Layers come back as components, each weights x tasks: the weights that
 //! leave one input lie side by side. [`sparsity`] measures them.
+//!
+//! [`bottom`] has networks that share a layer, several outputs and minibatches of all tasks together.
 
+pub mod bottom;
 pub mod deep_lasso;
 pub mod dmtrl;
 pub mod gl_agl;

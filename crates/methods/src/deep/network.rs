@@ -1,6 +1,6 @@
 //! A trained network as a model.
 
-use mtl_core::Scaler;
+use mtl_core::{Scaler, Target};
 use mtl_nets::engine::Engine;
 use mtl_nets::loss::Loss;
 use mtl_nets::model::Model;
@@ -10,23 +10,33 @@ use mtl_nets::real::Real;
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-/// A network with one output and the parameters of all tasks.
+/// A network with the parameters of all tasks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Network {
     net: Net,
     params: Params<f32>,
+    /// Whether its two outputs are scores of the classes -1 and +1.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    two_classes: bool,
     /// What the data went through before training, the last step first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     scalers: Vec<Scaler>,
 }
 
 impl Network {
-    /// As trained.
+    /// As trained: outputs are what is predicted.
     pub(super) fn new(model: &Model<f32>) -> Self {
-        Self { net: model.net().clone(), params: model.params().clone(), scalers: Vec::new() }
+        let (net, params) = (model.net().clone(), model.params().clone());
+        Self { net, params, two_classes: false, scalers: Vec::new() }
     }
 
-    /// Outputs for task `t` on inputs `x` (`n x p`): predictions, or log-odds of labels.
+    /// As trained: outputs are scores of classes.
+    pub(super) fn of_classes(model: &Model<f32>, target: Target) -> Self {
+        Self { two_classes: target == Target::Binary, ..Self::new(model) }
+    }
+
+    /// Outputs for task `t` on inputs `x` (`n x p`): predictions, log-odds of labels, or scores of several classes, row by
+    /// row.
     pub fn predict(&self, t: usize, x: &Array2<f64>) -> Array1<f64> {
         let scaled = self.scalers.iter().rev().fold(None, |before: Option<Array2<f64>>, scaler| {
             let scale = &scaler.tasks[t];
@@ -41,6 +51,9 @@ impl Network {
                 .map(|scaler| &scaler.tasks[t])
                 .fold(f64::from(y), |y, scale| y * scale.y_sd + scale.y_mean)
         };
+        if self.two_classes {
+            return outputs.chunks_exact(2).map(|scores| f64::from(scores[1]) - f64::from(scores[0])).collect();
+        }
         outputs.into_iter().map(raw).collect()
     }
 
@@ -75,9 +88,10 @@ impl Network {
             return Err(format!("a network with {mistake}"));
         }
         let [p, m, outputs] = [self.net.inputs(), self.net.layout().tasks, self.net.outputs()];
-        if (p, m, outputs) != (features, tasks, 1) {
+        let expected = if self.two_classes { 2 } else { 1 };
+        if (p, m, outputs) != (features, tasks, expected) {
             return Err(format!(
-                "a network with {p} inputs, {m} tasks and {outputs} outputs, expected {features}, {tasks} and 1"
+                "a network with {p} inputs, {m} tasks and {outputs} outputs, expected {features}, {tasks} and {expected}"
             ));
         }
         if !self.params.fits(self.net.layout()) {

@@ -13,7 +13,7 @@ use mtl_nets::params::{Layout, Own, ParamId, Params};
 use mtl_nets::penalty::{Groups, Penalty, Structured, Terms};
 use mtl_nets::proximal::{Proximal, SparseGroups};
 use mtl_nets::real::Real;
-use mtl_nets::trainer::{Epoch, History, TrainError, Trainer, validation_loss};
+use mtl_nets::trainer::{Epoch, History, Plan, TrainError, Trainer, validation_loss};
 use ndarray::Array2;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -28,9 +28,18 @@ pub(super) struct Setting<'a> {
     pub tasks: usize,
     inputs: usize,
     loss: Loss,
-    labels: Vec<String>,
-    training: Data<f32>,
-    validation: Option<Data<f32>>,
+    material: Material<'a>,
+    pub context: &'a Context,
+}
+
+/// What networks are trained on.
+pub(super) struct Material<'a> {
+    /// Names of the tasks' random streams.
+    pub labels: Vec<String>,
+    pub training: Data<f32>,
+    pub validation: Option<Data<f32>>,
+    /// What objectives are multiplied with where they are reported.
+    pub scale: f64,
     pub context: &'a Context,
 }
 
@@ -124,7 +133,14 @@ pub(super) fn structured(
 pub(super) struct Run {
     history: History,
     /// All penalties at the parameters that were kept.
-    penalty: f64,
+    pub penalty: f64,
+}
+
+impl Run {
+    /// Steps taken in all.
+    pub fn steps(&self) -> usize {
+        self.history.epochs.last().map_or(0, |epoch| epoch.steps)
+    }
 }
 
 impl<'a> Setting<'a> {
@@ -134,9 +150,13 @@ impl<'a> Setting<'a> {
             tasks: train.n_tasks(),
             inputs: train.n_features(),
             loss: if train.target == Target::Binary { Loss::Logistic } else { Loss::Squared },
-            labels: train.task_names(),
-            training: samples(train),
-            validation: problem.valid.as_ref().filter(|part| part.n_samples() > 0).map(samples),
+            material: Material::new(problem, context, 1, |part, t| {
+                let target = |y: &f64| match part.target {
+                    Target::Regression | Target::Classes(_) => f32::of(*y),
+                    Target::Binary => f32::from(u8::from(*y > 0.0)),
+                };
+                part.tasks[t].y.iter().map(target).collect()
+            }),
             context,
         }
     }
@@ -162,7 +182,7 @@ impl<'a> Setting<'a> {
     /// A model of the design with weights and biases drawn.
     pub fn start(&self, design: &Design, seed: &Seed) -> Trained<f32> {
         let mut model = Trained::new(design.net.clone(), self.loss);
-        model.start_uniform(seed, &self.labels);
+        model.start_uniform(seed, self.labels());
         model
     }
 
@@ -173,7 +193,7 @@ impl<'a> Setting<'a> {
 
     /// Names of the tasks' random streams.
     pub fn labels(&self) -> &[String] {
-        &self.labels
+        &self.material.labels
     }
 
     /// Trains a model.
@@ -184,6 +204,57 @@ impl<'a> Setting<'a> {
         added: Added,
         seed: &Seed,
     ) -> Result<Run, FitError> {
+        self.material.train(model, options.plan(), added, seed)
+    }
+
+    /// What a run gives back.
+    pub fn fitted(
+        &self,
+        model: &Trained<f32>,
+        design: &Design,
+        options: &Options,
+        run: &Run,
+    ) -> Result<Fitted, FitError> {
+        let named = |(l, id): (usize, &ParamId)| (format!("layer{}", l + 1), stacked(model, *id));
+        let mut components: Vec<_> = design.layers.iter().enumerate().map(named).collect();
+        // As they are when the network predicts.
+        let gates = |id| ("gates".to_owned(), stacked(model, id).mapv(|mean| (mean + 0.5).clamp(0.0, 1.0)));
+        components.extend(design.gates.map(gates));
+        self.material.fitted(model, &options.plan(), run, components, Network::new(model))
+    }
+}
+
+impl<'a> Material<'a> {
+    /// The rows of a problem, with `outputs` targets for each of a part's rows of a task.
+    pub fn new(
+        problem: &Problem,
+        context: &'a Context,
+        outputs: usize,
+        targets: impl Fn(&MultiTask, usize) -> Vec<f32>,
+    ) -> Self {
+        let samples = |part: &MultiTask| {
+            let first = part.distinct_inputs();
+            let mut tasks: Vec<Samples<f32>> = Vec::with_capacity(part.n_tasks());
+            for (t, task) in part.tasks.iter().enumerate() {
+                let inputs = match first[t] {
+                    same if same < t => Arc::clone(&tasks[same].inputs),
+                    _ => Arc::new(task.x.iter().map(|v| f32::of(*v)).collect()),
+                };
+                tasks.push(Samples { inputs, targets: targets(part, t) });
+            }
+            Data::new(tasks, part.n_features(), outputs)
+        };
+        Self {
+            labels: problem.train.task_names(),
+            training: samples(&problem.train),
+            validation: problem.valid.as_ref().filter(|part| part.n_samples() > 0).map(samples),
+            scale: 1.0,
+            context,
+        }
+    }
+
+    /// Trains a model.
+    pub fn train(&self, model: &mut Trained<f32>, plan: Plan, added: Added, seed: &Seed) -> Result<Run, FitError> {
         self.context.check()?;
         let mut stopped = None;
         let mut after_epoch = |_: &Trained<f32>, _: &Epoch| match self.context.check() {
@@ -195,7 +266,7 @@ impl<'a> Setting<'a> {
         };
         let Added { penalties, proximals, mut mapped } = added;
         let labels = self.labels.clone();
-        let mut trainer = Trainer { plan: options.plan(), penalties, proximals, seed: seed.clone(), labels };
+        let mut trainer = Trainer { plan, penalties, proximals, seed: seed.clone(), labels };
         let ended = trainer.train(model, &self.training, self.validation.as_ref(), &mut after_epoch);
         if let Some(reason) = stopped {
             return Err(reason.into());
@@ -214,30 +285,30 @@ impl<'a> Setting<'a> {
     pub fn fitted(
         &self,
         model: &Trained<f32>,
-        design: &Design,
-        options: &Options,
+        plan: &Plan,
         run: &Run,
+        components: Vec<(String, Array2<f64>)>,
+        network: Network,
     ) -> Result<Fitted, FitError> {
-        let Run { history, penalty } = run;
-        let loss = validation_loss(model, &self.training, options.plan().batching);
-        let value = Value { total: loss + penalty, loss, penalty: *penalty };
+        let history = &run.history;
+        let loss = self.scale * validation_loss(model, &self.training, plan.batching);
+        let penalty = self.scale * run.penalty;
+        let value = Value { total: loss + penalty, loss, penalty };
         if !value.total.is_finite() {
             return Err(SolverError::NotFinite.into());
         }
         let epochs = &history.epochs;
-        let left = options.epochs - epochs.len();
+        let left = plan.epochs - epochs.len();
         let convergence = Convergence {
             rule: ResidualKind::EpochsLeft,
             residual: left as f64,
             iterations: epochs.len(),
             converged: left == 0,
         };
-        let named = |(l, id): (usize, &ParamId)| (format!("layer{}", l + 1), stacked(model, *id));
-        let mut components: Vec<_> = design.layers.iter().enumerate().map(named).collect();
-        // As they are when the network predicts.
-        let gates = |id| ("gates".to_owned(), stacked(model, id).mapv(|mean| (mean + 0.5).clamp(0.0, 1.0)));
-        components.extend(design.gates.map(gates));
-        let series = |of: fn(&Epoch) -> Option<f64>| epochs.iter().filter_map(of).collect::<Vec<f64>>();
+        let scale = self.scale;
+        let series = |of: fn(&Epoch) -> Option<f64>| -> Vec<f64> {
+            epochs.iter().filter_map(of).map(|value| scale * value).collect()
+        };
         let traces = [
             ("training-loss", series(|epoch| Some(epoch.loss))),
             ("penalty", series(|epoch| Some(epoch.penalty))),
@@ -249,7 +320,7 @@ impl<'a> Setting<'a> {
             components,
             trace: series(|epoch| Some(epoch.loss + epoch.penalty)),
             traces,
-            ..Fitted::new(Model::Network(Box::new(Network::new(model))), value, convergence)
+            ..Fitted::new(Model::Network(Box::new(network)), value, convergence)
         })
     }
 }
@@ -259,22 +330,4 @@ fn stacked(model: &Trained<f32>, id: ParamId) -> Array2<f64> {
     let layout = model.net().layout();
     let place = layout.place(id);
     Array2::from_shape_fn((place.len(), layout.tasks), |(i, t)| f64::from(model.params().slice(place, t)[i]))
-}
-
-/// Rows and targets as the engine takes them; a label is the probability of the class +1.
-fn samples(part: &MultiTask) -> Data<f32> {
-    let first = part.distinct_inputs();
-    let mut tasks: Vec<Samples<f32>> = Vec::with_capacity(part.n_tasks());
-    for (t, task) in part.tasks.iter().enumerate() {
-        let inputs = match first[t] {
-            same if same < t => Arc::clone(&tasks[same].inputs),
-            _ => Arc::new(task.x.iter().map(|v| f32::of(*v)).collect()),
-        };
-        let target = |y: &f64| match part.target {
-            Target::Regression => f32::of(*y),
-            Target::Binary => f32::from(u8::from(*y > 0.0)),
-        };
-        tasks.push(Samples { inputs, targets: task.y.iter().map(target).collect() });
-    }
-    Data::new(tasks, part.n_features(), 1)
 }

@@ -110,7 +110,7 @@ pub(super) fn published(
             // The line search finds the step: nothing asks for a bound on the curvature.
             (Loss::Logistic(&logistic, f64::INFINITY), p + 1)
         }
-        Target::Regression => {
+        Target::Regression | Target::Classes(_) => {
             squared = Squared::new(problem.statistics().clone(), scale).map_err(SolverError::from)?;
             (Loss::Squared(&squared), p)
         }
@@ -208,7 +208,7 @@ fn fit(
     }
     let (squared, logistic);
     let loss = match problem.train.target {
-        Target::Regression => {
+        Target::Regression | Target::Classes(_) => {
             no_intercept(options.intercept)?;
             squared = Squared::new(problem.statistics().clone(), options.loss_scale).map_err(SolverError::from)?;
             Loss::Squared(&squared)

@@ -48,7 +48,8 @@ fn fit(problem: &Problem) -> Fitted {
                 *intercept = mean;
                 task.y.iter().map(|y| 0.5 * (y - mean).powi(2)).sum::<f64>() / task.y.len().max(1) as f64
             }
-            Target::Binary => {
+            // Of several classes there are no tasks here: `targets` leaves them out.
+            Target::Binary | Target::Classes(_) => {
                 let share = (0.5 * (1.0 + mean)).clamp(CERTAIN, 1.0 - CERTAIN);
                 *intercept = (share / (1.0 - share)).ln();
                 -share * share.ln() - (1.0 - share) * (1.0 - share).ln()

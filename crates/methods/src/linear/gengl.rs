@@ -197,7 +197,9 @@ pub(super) fn fit_path<M: GenGlMethod>(
             let (names, penalties): (Vec<_>, Vec<_>) =
                 M::decomposition(&point.read()).into_iter().map(|(name, c)| (name, c.for_tasks(m))).unzip();
             let (solution, intercepts) = match problem.train.target {
-                Target::Regression => (squared(problem, &penalties, &options, &mut warm, context)?, Array1::zeros(m)),
+                Target::Regression | Target::Classes(_) => {
+                    (squared(problem, &penalties, &options, &mut warm, context)?, Array1::zeros(m))
+                }
                 Target::Binary => binary(problem, &penalties, &options, &mut warm, context)?,
             };
             let model = Model::Linear { weights: sum(&solution.components), intercepts };

@@ -16,6 +16,8 @@ pub struct Additive {
     layout: Layout,
     /// Of the network and of the common part.
     parts: Vec<(Place, Place)>,
+    /// Parameters of the tasks' own that are used as they are.
+    same: Vec<Place>,
     shared: usize,
 }
 
@@ -34,7 +36,9 @@ impl Additive {
             (place, layout.place(base).clone())
         };
         let parts = which.iter().map(&mut part).collect();
-        Self { layout, parts, shared: net.shared }
+        let is_same = |(i, place): &(usize, &Place)| place.own == Own::Task && !which.contains(&ParamId(*i));
+        let same = net.places().iter().enumerate().filter(is_same).map(|(_, place)| place.clone()).collect();
+        Self { layout, parts, same, shared: net.shared }
     }
 }
 
@@ -46,30 +50,32 @@ impl<R: Real> Reparametrisation<R> for Additive {
     fn compose(&mut self, free: &Params<R>, net: &mut Params<R>) {
         net.shared.copy_from_slice(&free.shared[..self.shared]);
         let stride = net.stride.max(1);
-        net.tasks.par_chunks_mut(stride).zip(free.tasks.par_chunks(stride)).for_each(|(net, free)| {
-            net.copy_from_slice(free);
-        });
-        net.tasks.par_chunks_mut(stride).for_each(|row| {
+        net.tasks.par_chunks_mut(stride).zip(free.tasks.par_chunks(stride)).for_each(|(row, own)| {
+            for place in &self.same {
+                row[place.range()].copy_from_slice(&own[place.range()]);
+            }
             for (place, base) in &self.parts {
                 let base = &free.shared[base.range()];
-                for block in row[place.range()].chunks_exact_mut(base.len()) {
-                    block.iter_mut().zip(base).for_each(|(w, &b)| *w += b);
+                let blocks = row[place.range()].chunks_exact_mut(base.len());
+                for (block, own) in blocks.zip(own[place.range()].chunks_exact(base.len())) {
+                    wide(|| block.iter_mut().zip(own).zip(base).for_each(|((w, &s), &b)| *w = s + b));
                 }
             }
         });
     }
 
-    fn pull_back(&mut self, _: &Params<R>, net: &Params<R>, out: &mut Params<R>) {
+    fn pull_back(&mut self, _: &Params<R>, net: &mut Params<R>, out: &mut Params<R>) {
         out.shared[..self.shared].copy_from_slice(&net.shared);
-        out.tasks.par_chunks_mut(4096).zip(net.tasks.par_chunks(4096)).for_each(|(out, net)| out.copy_from_slice(net));
-        let tasks = self.layout.tasks;
+        // A deviation has the derivatives of the parameter itself: they change hands. Millions of numbers are not copied.
+        std::mem::swap(&mut net.tasks, &mut out.tasks);
+        let (tasks, stride, rows) = (self.layout.tasks, out.stride, &out.tasks);
         for (place, base) in &self.parts {
             let size = base.len();
             out.shared[base.range()].par_chunks_mut(1024).enumerate().for_each(|(c, sums)| {
                 wide(|| {
                     sums.fill(R::ZERO);
                     for task in 0..tasks {
-                        for block in net.slice(place, task).chunks_exact(size) {
+                        for block in rows[task * stride..][place.range()].chunks_exact(size) {
                             let part = &block[c * 1024..][..sums.len()];
                             sums.iter_mut().zip(part).for_each(|(sum, &g)| *sum += g);
                         }

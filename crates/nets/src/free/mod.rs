@@ -17,8 +17,8 @@ pub trait Reparametrisation<R: Real>: Send {
     /// Writes the network's parameters.
     fn compose(&mut self, free: &Params<R>, net: &mut Params<R>);
 
-    /// Derivatives by the free parameters from those by the network's.
-    fn pull_back(&mut self, free: &Params<R>, net: &Params<R>, out: &mut Params<R>);
+    /// Derivatives by the free parameters from those by the network's, which are needed no more.
+    fn pull_back(&mut self, free: &Params<R>, net: &mut Params<R>, out: &mut Params<R>);
 }
 
 /// Copies parameters from one layout to another: pairs of places, for all tasks.

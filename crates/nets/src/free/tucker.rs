@@ -199,7 +199,7 @@ impl<R: Real> Reparametrisation<R> for Tucker<R> {
         }
     }
 
-    fn pull_back(&mut self, free: &Params<R>, net: &Params<R>, out: &mut Params<R>) {
+    fn pull_back(&mut self, free: &Params<R>, net: &mut Params<R>, out: &mut Params<R>) {
         copy(self.layout.tasks, &self.same, net, out);
         for layer in &mut self.layers {
             let place = &layer.place;

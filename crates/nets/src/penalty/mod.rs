@@ -5,12 +5,14 @@
 mod decay;
 mod gates;
 mod mrn;
+mod mrn_released;
 mod spread;
 mod structured;
 
 pub use decay::Decay;
 pub use gates::OpenGates;
 pub use mrn::{Axes, Mrn};
+pub use mrn_released::MrnReleased;
 pub use spread::Spread;
 pub use structured::{Groups, Structured, Terms};
 

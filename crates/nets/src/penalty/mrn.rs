@@ -10,11 +10,11 @@ use crate::symmetric::eigen;
 use crate::vector::{add, dot, wide};
 
 /// Singular values up to this stay as they are where a covariance is inverted.
-const SMALL: f64 = 0.1;
+pub(super) const SMALL: f64 = 0.1;
 /// Inverses are scaled down to this trace.
-const LARGEST_TRACE: f64 = 3000.0;
+pub(super) const LARGEST_TRACE: f64 = 3000.0;
 /// Added to the diagonal of what is inverted.
-const RIDGE: f64 = 1e-5;
+pub(super) const RIDGE: f64 = 1e-5;
 
 /// Which covariances follow the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 //! The networks of both papers, small, and samples for them.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use mtl_nets::batch::{Data, Samples};
 use mtl_nets::free::{Additive, Reparametrisation, Tucker};
 use mtl_nets::loss::Loss;
 use mtl_nets::model::{Model, Start};
-use mtl_nets::net::{Activation, Layer, Net};
+use mtl_nets::net::{Activation, Charge, Layer, Net};
 use mtl_nets::params::{Own, Role};
 use mtl_nets::real::Real;
 use rand::Rng;
@@ -18,6 +19,8 @@ use Own::{Shared, Task};
 pub const TASKS: usize = 4;
 pub const INPUTS: usize = 6;
 pub const CLASSES: usize = 3;
+/// The network that costs more than its outputs do.
+pub const CHARGED: &str = "tomato-2-charged";
 
 pub fn labels(tasks: usize) -> Vec<String> {
     (0..tasks).map(|task| format!("task {task}")).collect()
@@ -36,6 +39,7 @@ pub fn networks() -> Vec<(&'static str, Loss)> {
         "mmoe",
         "tomato-1",
         "tomato-2",
+        CHARGED,
     ];
     all.extend(rest.map(|name| (name, Loss::SoftmaxCrossEntropy)));
     all.push(("squared", Loss::Squared));
@@ -85,8 +89,13 @@ pub fn model<R: Real>(name: &str, loss: Loss) -> Model<R> {
                 let v = net.mix(gate, u);
                 net.dense(v, layer("output", Task, CLASSES, Linear));
             }
-            "tomato-2" => {
+            "tomato-2" | CHARGED => {
                 let gate = net.dense(z, layer("gate", Shared, 2, Softmax));
+                if name == CHARGED {
+                    net.charge(gate, Charge::Entropy(0.3));
+                    let guess = net.dense(gate, layer("reconstruction", Shared, INPUTS, Linear));
+                    net.charge(guess, Charge::Reconstruction(0.2));
+                }
                 let u = net.dense(z, layer("hidden", Task, 4, Relu).blocks(2));
                 let o = net.dense(u, layer("output", Task, CLASSES, Linear).split(2));
                 net.mix(gate, o);
@@ -100,7 +109,7 @@ pub fn model<R: Real>(name: &str, loss: Loss) -> Model<R> {
     let find = |name: &str| net.layout().find(name).expect("a parameter of the network");
     let map: Option<Box<dyn Reparametrisation<R>>> = match name {
         "tomato-1" => Some(Box::new(Additive::new(net.layout(), &[find("hidden"), find("hidden.bias")]))),
-        "tomato-2" => {
+        "tomato-2" | CHARGED => {
             let which = ["hidden", "hidden.bias", "output", "output.bias"].map(find);
             Some(Box::new(Additive::new(net.layout(), &which)))
         }

@@ -93,7 +93,7 @@ impl Plan {
             anyhow!(
                 "no point of the grid has a finite {} in every fold; use fewer folds or --cv-metric {}",
                 self.metric,
-                if data.target == Target::Binary { Metric::Accuracy } else { Metric::Mse }
+                if data.target == Target::Regression { Metric::Mse } else { Metric::Accuracy }
             )
         })?;
         let (params, score) = (candidates[best].0.clone(), candidates[best].1);

@@ -165,14 +165,13 @@ impl Fit {
     /// The method learns such targets.
     fn check_target(&self, entry: &Entry) -> anyhow::Result<()> {
         let target = self.loss.target();
-        if entry.info.targets.contains(&target) {
+        if entry.info.learns(target) {
             return Ok(());
         }
-        let able = mtl_methods::methods().iter().filter(|m| m.info.targets.contains(&target));
+        let able = mtl_methods::methods().iter().filter(|m| m.info.learns(target));
         let able: Vec<&str> = able.map(|m| m.info.name).collect();
         let able = if able.is_empty() { "none".to_owned() } else { able.join(", ") };
-        let (name, what) =
-            (entry.info.name, if target == Target::Binary { "labels of two classes" } else { "numbers" });
+        let (name, what) = (entry.info.name, target.described());
         let loss = self.loss.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
         bail!("--loss {loss}: {name} does not learn {what}\nmethods that do: {able}")
     }
@@ -201,6 +200,7 @@ impl Fit {
         let metric = self.cv_metric.unwrap_or(match data.target {
             Target::Regression => Metric::NMse,
             Target::Binary => Metric::Auc,
+            Target::Classes(_) => Metric::Accuracy,
         });
         if !valid.contains(&metric) {
             let names: Vec<&str> = valid.iter().map(|m| m.name()).collect();

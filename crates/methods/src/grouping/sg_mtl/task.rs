@@ -46,7 +46,7 @@ pub(super) fn losses<'a>(
     intercept: bool,
 ) -> Result<Vec<TaskLoss<'a>>, FitError> {
     match problem.train.target {
-        Target::Regression => Ok(squared(problem, scale, intercept)),
+        Target::Regression | Target::Classes(_) => Ok(squared(problem, scale, intercept)),
         Target::Binary => data
             .iter()
             .map(|one| {

@@ -40,8 +40,8 @@ impl<'a> ChainLoss<'a> {
         let rows = Rows::new(&problem.train, scale);
         Ok(match problem.train.target {
             Target::Binary => Self::Logistic { loss: Logistic::new(&problem.train, scale, false)?, rows },
-            Target::Regression if by_rows => Self::Rows(rows),
-            Target::Regression => {
+            Target::Regression | Target::Classes(_) if by_rows => Self::Rows(rows),
+            Target::Regression | Target::Classes(_) => {
                 Self::Squared(Squared::new(problem.statistics().clone(), scale).map_err(SolverError::from)?)
             }
         })
