@@ -9,6 +9,7 @@ use crate::net::{Activation, Dense, Net, Op};
 use crate::noise::Noise;
 use crate::params::Params;
 use crate::real::Real;
+use crate::vector::{dot, wide};
 
 /// Values and derivatives of some rows at the nodes that a thread computes or reads.
 #[derive(Debug, Clone)]
@@ -306,6 +307,34 @@ fn dense_parameters<R: Real>(
     }
 }
 
+/// Rows of a task for which turning the weights of many blocks takes longer than the product itself.
+const FEW: usize = 8;
+
+/// `G W'` of a few rows, for every block: each number is a product of two rows in memory.
+fn few_rows<R: Real>(
+    [blocks, inputs, outputs]: [usize; 3],
+    split: bool,
+    weights: &[R],
+    (grad, count): (&[R], usize),
+    (below, stride): (&mut [R], usize),
+    add: bool,
+) {
+    wide(|| {
+        for b in 0..blocks {
+            let add = add || (b > 0 && !split);
+            let block = &weights[b * inputs * outputs..][..inputs * outputs];
+            for row in 0..count {
+                let grad = &grad[(row * blocks + b) * outputs..][..outputs];
+                let below = &mut below[row * stride + if split { b * inputs } else { 0 }..][..inputs];
+                for (below, weights) in below.iter_mut().zip(block.chunks_exact(outputs)) {
+                    let sum = dot(grad, weights);
+                    *below = if add { *below + sum } else { sum };
+                }
+            }
+        }
+    });
+}
+
 /// `G W'`, for every block.
 #[allow(clippy::too_many_arguments)]
 fn dense_input<R: Real>(
@@ -324,6 +353,9 @@ fn dense_input<R: Real>(
     let add = std::mem::replace(filled, true);
     if rows.count == 0 {
         return;
+    }
+    if blocks > 1 && outputs >= 16 && rows.count <= FEW {
+        return few_rows(place.shape, dense.split, weights, (grad, rows.count), (below, stride), add);
     }
     turned.resize(turned.len().max(inputs * outputs), R::ZERO);
     for b in 0..blocks {

@@ -96,7 +96,8 @@ pub fn model<R: Real>(name: &str, loss: Loss) -> Model<R> {
                     let guess = net.dense(gate, layer("reconstruction", Shared, INPUTS, Linear));
                     net.charge(guess, Charge::Reconstruction(0.2));
                 }
-                let u = net.dense(z, layer("hidden", Task, 4, Relu).blocks(2));
+                // As wide as the product of a few rows wants it.
+                let u = net.dense(z, layer("hidden", Task, if name == CHARGED { 16 } else { 4 }, Relu).blocks(2));
                 let o = net.dense(u, layer("output", Task, CLASSES, Linear).split(2));
                 net.mix(gate, o);
             }
