@@ -483,7 +483,7 @@ mod tests {
         fails(&given, Some(0), sizes(8, 4, Some(6), Draw::Random), "task `c0`: 5 rows to draw from, expected 6");
         fails(&data, Some(0), sizes(4, 4, None, Draw::Random), "the data come with no official splits");
         let numbers = MultiTask { target: Target::Regression, ..data };
-        let text = "`draw: stratified` needs tasks with two classes, and these predict numbers";
+        let text = "`draw: stratified` needs tasks with two classes, and these have numbers";
         fails(&numbers, None, sizes(4, 4, None, Draw::Stratified), text);
     }
 }
