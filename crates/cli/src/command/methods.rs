@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use clap::Args;
-use mtl_core::Target;
 use mtl_methods::method::Family;
 use mtl_methods::{Entry, ParamSpec};
 use serde::Serialize;
