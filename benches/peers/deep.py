@@ -42,7 +42,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMPARED = 20
 # What the engine has to reach: against the best PyTorch version and against a loop over tasks; share of gemm's rate.
 REQUIRED = {"ssmtl": (1, None), "ssmtl-penalty": (1, None), "shared-bottom": (2, 10), "tomato": (2, 10)}
-REQUIRED |= {"tomato-mnist": (2, 10), "tomato-school": (2, 10)}
+REQUIRED |= {"tomato-mnist": (2, 10), "tomato-school": (2, None)}
 REQUIRED_SHARE = 0.65
 MINIBATCH = {"ssmtl": 640, "ssmtl-penalty": 640}
 
@@ -256,9 +256,8 @@ class School(Tomato):
     tasks, rows, size, inputs, bottom, hidden, classes, layers = 139, 71, 512, 28, 64, 64, 3, 2
 
 
-def tomatoes(kind, topics):
-    names = {"padded": "padded", "all": "all heads", "loop": "loop over tasks"}
-    return {f"PyTorch, {name}": lambda p, heads=heads: kind(p, heads, topics) for heads, name in names.items()}
+def tomatoes(kind, topics, names=("padded", "all heads", "loop over tasks")):
+    return {f"PyTorch, {name}": lambda p, heads=name.split()[0]: kind(p, heads, topics) for name in names}
 
 
 VERSIONS = {
@@ -271,7 +270,8 @@ VERSIONS = {
     "shared-bottom": tomatoes(Tomato, 0),
     "tomato": tomatoes(Tomato, 2),
     "tomato-mnist": tomatoes(Mnist, 16),
-    "tomato-school": tomatoes(School, 16),
+    # All heads for all samples take gigabytes, a loop over 139 tasks and 16 topics seconds a step.
+    "tomato-school": tomatoes(School, 16, ["padded"]),
 }
 
 
