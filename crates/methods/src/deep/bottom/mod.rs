@@ -13,7 +13,7 @@
 //! each method says which. Plain gradient steps with the rate `r_i = rate decay^(i / decay_steps)` on `batch` rows of all
 //! tasks together; what is kept is the epoch with the least loss on the validation part.
 //!
-//! What methods share is here and in [`setting`]; each says what its network and its penalties are.
+//! What methods share is here and in `setting`; each says what its network and its penalties are.
 
 pub mod cross_stitch;
 pub mod inter_task_l2;
