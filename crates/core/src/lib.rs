@@ -18,6 +18,6 @@ pub use metric::Metric;
 pub use moments::Moments;
 pub use scaling::{Labels, RowScale, ScaleFit, Scaler, Scaling, Units};
 pub use seed::Seed;
-pub use sizes::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Sizes};
+pub use sizes::{Counts, Draw, DrawnFractions, Fractions, NestedFractions, RowSizes, Sizes};
 pub use split::{Part, Split};
 pub use task::{DataError, MultiTask, Target, Task, Truth, likeliest};

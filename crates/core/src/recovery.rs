@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, Axis};
 
 use crate::Truth;
+use crate::sharing::best_assignment;
 
 /// An entry, row or column below this share of the largest counts as zero.
 pub const ZERO: f64 = 1e-3;
@@ -58,6 +59,29 @@ pub fn row_recall(estimate: &Array2<f64>, truth: &Truth) -> Option<f64> {
     let regular: Vec<usize> = (0..estimate.ncols()).filter(|t| !truth.outliers.contains(t)).collect();
     let rows = norms(&estimate.select(Axis(1), &regular), Axis(0));
     recall(&largest(&rows, truth.shared_rows.len()), &truth.shared_rows)
+}
+
+/// Share of the tasks that truly deviate in a topic among the equally many of largest norm in it; topics are in the order
+/// that fits best, and a single one stands for all.
+pub(crate) fn topic_recall(norms: &Array2<f64>, truth: &Array2<f64>) -> Option<f64> {
+    let deviating = |true_norms: &[f64]| true_norms.iter().filter(|norm| **norm > 0.0).count();
+    let found = |norms: &[f64], true_norms: &[f64]| {
+        largest(norms, deviating(true_norms)).into_iter().filter(|t| true_norms[*t] > 0.0 && norms[*t] > 0.0).count()
+    };
+    let union = truth.t().map_axis(Axis(1), |task| task.sum());
+    let (norms, truth): (Vec<_>, Vec<_>) = if norms.nrows() == 1 {
+        (vec![norms.row(0).to_vec()], vec![union.to_vec()])
+    } else {
+        let rows = |of: &Array2<f64>| of.rows().into_iter().map(|row| row.to_vec()).collect();
+        (rows(norms), rows(truth))
+    };
+    let all: usize = truth.iter().map(|topic| deviating(topic)).sum();
+    if norms.len() != truth.len() || norms[0].len() != truth[0].len() || all == 0 {
+        return None;
+    }
+    let gains = Array2::from_shape_fn((norms.len(), truth.len()), |(k, l)| found(&norms[k], &truth[l]) as f64);
+    let order = best_assignment(&gains)?;
+    Some(order.iter().enumerate().map(|(k, l)| gains[[k, *l]]).sum::<f64>() / all as f64)
 }
 
 /// Share of the true outlier tasks among the equally many tasks with most weight off the largest rows. Inside the
@@ -226,6 +250,19 @@ mod tests {
             outliers: vec![3],
             support: None,
         }
+    }
+
+    #[test]
+    fn topics_are_found_in_any_order() {
+        let truth = array![[0.0, 3.0, 0.0, 3.0], [2.0, 0.0, 0.0, 0.0]];
+        let turned = array![[9.0, 0.1, 0.2, 0.0], [0.3, 0.5, 0.1, 0.4]];
+        assert_eq!(topic_recall(&turned, &truth), Some(1.0));
+        // One of three: the first topic is the second true one, and the second has one of its two tasks right.
+        assert_eq!(topic_recall(&array![[0.0, 1.0, 0.0, 0.0], [0.0, 0.1, 0.2, 0.0]], &truth), Some(1.0 / 3.0));
+        assert_eq!(topic_recall(&array![[5.0, 5.0, 1.0, 5.0]], &truth), Some(1.0), "one topic for all");
+        assert_eq!(topic_recall(&array![[5.0, 1.0, 5.0, 5.0]], &truth), Some(2.0 / 3.0));
+        assert_eq!(topic_recall(&Array2::ones((3, 4)), &truth), None);
+        assert_eq!(topic_recall(&turned, &Array2::zeros((2, 4))), None);
     }
 
     #[test]

@@ -93,8 +93,33 @@ pub struct DrawnFractions {
     pub draw: Draw,
 }
 
-/// How large the three parts of a split are: `{train: 0.6, valid: 0.2, test: 0.2}`, perhaps with a `draw`, or
-/// `{rows: {train: 50, valid: 50}, draw: stratified}`.
+/// Fractions taken one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct NestedFractions {
+    /// `test` is a fraction of each task's rows, `train` and `valid` are fractions of the rows that it leaves.
+    pub nested: Fractions,
+}
+
+impl NestedFractions {
+    /// Sizes of the three parts of `n` rows, all rounded down: a row may be left over.
+    pub fn sizes(&self, n: usize) -> Result<[usize; 3], String> {
+        let Fractions { train, valid, test } = self.nested;
+        if [train, valid, test].iter().any(|f| !(0.0..=1.0).contains(f)) || train + valid > 1.0 + 1e-9 {
+            return Err(format!(
+                "nested fractions {train} + {valid} of what {test} leaves must be within 0..1, the first two up to 1 together"
+            ));
+        }
+        // 0.2 * 35 is a little more than 7, and 0.8 * 35 could as well be less than 28.
+        let part = |f: f64, n: usize| (f * n as f64 + 1e-9).floor() as usize;
+        let test_rows = part(test, n);
+        let sizes = [part(train, n - test_rows), part(valid, n - test_rows), test_rows];
+        let empty = sizes.iter().zip([train, valid, test]).any(|(size, f)| *size == 0 && f > 0.0);
+        if empty { Err(format!("{n} rows are too few for a {train}/{valid} split of what {test} leaves")) } else { Ok(sizes) }
+    }
+}
+
+/// How large the three parts of a split are: `{train: 0.6, valid: 0.2, test: 0.2}`, perhaps with a `draw`,
+/// `{nested: {train: 0.8, valid: 0.2, test: 0.2}}` or `{rows: {train: 50, valid: 50}, draw: stratified}`.
 ///
 /// Part of the identity of stored results: fractions are written as they were when there was nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -104,6 +129,8 @@ pub enum Sizes {
     Fractions(Fractions),
     /// As fractions of each task's rows, with an eye on their classes.
     Drawn(DrawnFractions),
+    /// As fractions of each task's rows and of what is left of them.
+    Nested(NestedFractions),
     /// As numbers of rows.
     Rows(RowSizes),
 }
@@ -115,6 +142,7 @@ struct Declared {
     train: Option<f64>,
     valid: Option<f64>,
     test: Option<f64>,
+    nested: Option<Fractions>,
     rows: Option<Counts>,
     draw: Option<Draw>,
 }
@@ -124,16 +152,20 @@ impl TryFrom<Declared> for Sizes {
 
     fn try_from(declared: Declared) -> Result<Self, Self::Error> {
         match declared {
-            Declared { train: Some(train), valid: Some(valid), test: Some(test), rows: None, draw } => {
+            Declared { train: Some(train), valid: Some(valid), test: Some(test), nested: None, rows: None, draw } => {
                 let fractions = Fractions { train, valid, test };
                 Ok(match draw.unwrap_or_default() {
                     Draw::Random => Self::Fractions(fractions),
                     draw => Self::Drawn(DrawnFractions { fractions, draw }),
                 })
             }
-            Declared { train: None, valid: None, test: None, rows: Some(rows), draw } => {
+            Declared { train: None, valid: None, test: None, nested: Some(nested), rows: None, draw: None } => {
+                Ok(Self::Nested(NestedFractions { nested }))
+            }
+            Declared { train: None, valid: None, test: None, nested: None, rows: Some(rows), draw } => {
                 Ok(Self::Rows(RowSizes { rows, draw: draw.unwrap_or_default() }))
             }
+            Declared { nested: Some(_), .. } => Err("parts are given as `nested` and nothing else, or not as `nested`"),
             Declared { rows: Some(_), .. } => Err("parts are given as fractions or as `rows`, not as both"),
             _ => Err("expected fractions `train`, `valid` and `test`, or `rows: {train: .., valid: ..}`"),
         }
@@ -153,6 +185,9 @@ impl fmt::Display for Sizes {
             | Self::Drawn(DrawnFractions { fractions: Fractions { train, valid, test }, .. }) => {
                 write!(f, "{train}/{valid}/{test}")
             }
+            Self::Nested(NestedFractions { nested: Fractions { train, valid, test } }) => {
+                write!(f, "{train}/{valid} of what {test} leaves")
+            }
             Self::Rows(RowSizes { rows: Counts { train, valid, test: Some(test) }, .. }) => {
                 write!(f, "{train}/{valid}/{test} rows")
             }
@@ -168,7 +203,7 @@ impl Sizes {
     pub fn fractions(&self) -> Option<Fractions> {
         match self {
             Self::Fractions(fractions) | Self::Drawn(DrawnFractions { fractions, .. }) => Some(*fractions),
-            Self::Rows(_) => None,
+            Self::Nested(_) | Self::Rows(_) => None,
         }
     }
 
@@ -176,6 +211,9 @@ impl Sizes {
     pub fn check(&self) -> Result<(), String> {
         if let Some(fractions) = self.fractions() {
             fractions.sizes(1_000_000)?;
+        }
+        if let Self::Nested(nested) = self {
+            nested.sizes(1_000_000)?;
         }
         if !(self.has(Part::Train) && self.has(Part::Test)) {
             let what = if matches!(self, Self::Rows(_)) { "at least one row" } else { "a fraction above 0" };
@@ -196,7 +234,12 @@ impl Sizes {
     /// Whether a part gets any rows.
     pub fn has(&self, part: Part) -> bool {
         match (self, part) {
-            (Self::Fractions(f) | Self::Drawn(DrawnFractions { fractions: f, .. }), part) => match part {
+            (
+                Self::Fractions(f)
+                | Self::Drawn(DrawnFractions { fractions: f, .. })
+                | Self::Nested(NestedFractions { nested: f }),
+                part,
+            ) => match part {
                 Part::Train => f.train > 0.0,
                 Part::Valid => f.valid > 0.0,
                 Part::Test => f.test > 0.0,
@@ -212,6 +255,7 @@ impl Sizes {
     pub fn test_over_train(&self) -> Option<f64> {
         match self {
             Self::Fractions(f) | Self::Drawn(DrawnFractions { fractions: f, .. }) => Some(f.test / f.train),
+            Self::Nested(NestedFractions { nested: f }) => Some(f.test / ((1.0 - f.test) * f.train)),
             Self::Rows(RowSizes { rows, .. }) => Some(rows.test? as f64 / rows.train as f64),
         }
     }
@@ -222,6 +266,7 @@ impl Sizes {
             Self::Fractions(fractions) | Self::Drawn(DrawnFractions { fractions, .. }) => {
                 fractions.sizes(n).ok().map(|[train, _, _]| train)
             }
+            Self::Nested(nested) => nested.sizes(n).ok().map(|[train, _, _]| train),
             Self::Rows(RowSizes { rows, .. }) => Some(rows.train),
         }
     }
@@ -258,6 +303,23 @@ mod tests {
         assert!(sizes.check().is_ok() && sizes.has(Part::Valid));
         assert_eq!((sizes.test_over_train(), sizes.training_rows(40)), (Some(0.5), Some(20)));
         assert_eq!(sizes.to_string(), "0.5/0.25/0.25");
+    }
+
+    #[test]
+    fn nested_fractions_are_rounded_down() {
+        let nested = NestedFractions { nested: Fractions { train: 0.8, valid: 0.2, test: 0.2 } };
+        let sizes = Sizes::Nested(nested);
+        let text = r#"{"nested":{"train":0.8,"valid":0.2,"test":0.2}}"#;
+        assert_eq!((serde_json::to_string(&sizes).unwrap().as_str(), read(text)), (text, Ok(sizes)));
+        assert_eq!(nested.sizes(1800), Ok([1152, 288, 360]));
+        assert_eq!(nested.sizes(22), Ok([14, 3, 4]), "one row is left over");
+        assert_eq!(nested.sizes(35), Ok([22, 5, 7]));
+        assert!(nested.sizes(4).unwrap_err().contains("too few"));
+        assert!(sizes.check().is_ok() && sizes.has(Part::Valid));
+        assert_eq!((sizes.test_over_train(), sizes.training_rows(22)), (Some(0.2 / (0.8 * 0.8)), Some(14)));
+        assert_eq!(sizes.to_string(), "0.8/0.2 of what 0.2 leaves");
+        assert!(read(&text.replace("0.8", "0.9")).unwrap().check().unwrap_err().contains("up to 1 together"));
+        assert!(read(r#"{"nested":{"train":0.8,"valid":0.2,"test":0.2},"train":0.5}"#).unwrap_err().contains("nothing else"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::{Fractions, MultiTask, Seed};
+use crate::{Fractions, MultiTask, NestedFractions, Seed};
 
 /// One of the three parts of a split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -56,6 +56,19 @@ impl Split {
             order.truncate(rows.unwrap_or(n));
             let sizes = fractions.sizes(order.len()).map_err(|e| format!("task `{}`: {e}", data.tasks[t].name))?;
             Ok([0, sizes[0], sizes[0] + sizes[1], order.len()].windows(2).map(|w| sorted(&order[w[0]..w[1]])).collect())
+        })
+    }
+
+    /// Draws the parts of each task one after the other, test rows first; rows left over are in none.
+    pub fn nested(data: &MultiTask, rows: Option<usize>, sizes: NestedFractions, seed: &Seed) -> Result<Self, String> {
+        Self::per_task(data, |t, n| {
+            let mut order: Vec<usize> = (0..n).collect();
+            order.shuffle(&mut seed.stream(&format!("task {t}")).rng());
+            order.truncate(rows.unwrap_or(n));
+            let sizes = sizes.sizes(order.len()).map_err(|e| format!("task `{}`: {e}", data.tasks[t].name))?;
+            let (test, rest) = order.split_at(sizes[2]);
+            let (train, rest) = rest.split_at(sizes[0]);
+            Ok(vec![sorted(train), sorted(&rest[..sizes[1]]), sorted(test)])
         })
     }
 
@@ -195,6 +208,17 @@ mod tests {
     use crate::{Target, Task};
     use ndarray::{Array1, Array2};
     use proptest::prelude::*;
+
+    #[test]
+    fn nested_parts_are_disjoint() {
+        let data = data(&[22, 100]);
+        let sizes = NestedFractions { nested: Fractions { train: 0.8, valid: 0.2, test: 0.2 } };
+        let split = Split::nested(&data, None, sizes, &Seed::of(&1)).unwrap();
+        let counts = |t: usize| [split.train[t].len(), split.valid[t].len(), split.test[t].len()];
+        assert_eq!((counts(0), counts(1)), ([14, 3, 4], [64, 16, 20]));
+        assert!(split.check(&data).is_ok());
+        assert_ne!(split.test, Split::nested(&data, None, sizes, &Seed::of(&2)).unwrap().test);
+    }
 
     fn data(sizes: &[usize]) -> MultiTask {
         let tasks = sizes

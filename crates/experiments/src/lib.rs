@@ -4,6 +4,7 @@ pub mod cell;
 pub mod claim;
 pub mod description;
 pub mod drive;
+mod gain;
 pub mod grid;
 pub mod layers;
 pub mod paper;

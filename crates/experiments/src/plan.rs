@@ -4,6 +4,7 @@
 //! paths of its grid on the validation part, then the chosen point on the test part. Whoever runs the cells, in
 //! whatever order and however often interrupted, asks again until no unit wants anything.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -13,10 +14,11 @@ use mtl_data::{DatasetSpec, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
 use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
+use crate::grid::Grid;
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
-use crate::study::{Protocol, Score};
+use crate::study::{Freeze, Protocol, Score};
 
 /// A data set of a study, found or not.
 #[derive(Debug, Clone)]
@@ -144,7 +146,7 @@ pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     for (data, found) in study.data.iter().zip(resolved) {
         let Some(variant) = &found.variant else { continue };
         for repeat in 0..study.protocol.repeats {
-            units.extend(study.methods.iter().map(|method| {
+            units.extend(study.methods.iter().filter(|method| method.either.is_empty()).map(|method| {
                 let method = data.method(method);
                 Unit { study, data, variant, method, repeat }
             }));
@@ -214,25 +216,77 @@ impl Unit<'_> {
         }
     }
 
+    /// The unit whose validation part chooses this one's hyperparameters: itself, unless a study tunes once for all repeats.
+    fn tuned(&self) -> Unit<'_> {
+        let repeat = if self.study.tune.once { 0 } else { self.repeat };
+        Unit { study: self.study, data: self.data, variant: self.variant, method: self.method, repeat }
+    }
+
+    /// The grid, held at what an earlier stage has chosen; or what that stage still needs.
+    fn grid(&self, store: &Store) -> Result<Cow<'_, Grid>, Next> {
+        let Some((stage, freeze)) = self.stage() else { return Ok(Cow::Borrowed(&self.method.grid)) };
+        let (path, _) = stage.choice(&stage.method.grid, store)?;
+        let mut grid = self.method.grid.clone();
+        for name in &freeze.params {
+            if let Some(value) = path.last().and_then(|point| point.get(name)) {
+                grid = grid.held(name, value);
+            }
+        }
+        Ok(Cow::Owned(grid))
+    }
+
+    /// The stage before this one, if there is any: another method on the same data.
+    fn stage(&self) -> Option<(Unit<'_>, &Freeze)> {
+        let freeze = self.study.tune.freeze.as_ref()?;
+        let first = self.study.methods.iter().find(|m| m.label == freeze.from.value)?;
+        let apart = first.label != self.method.label;
+        apart.then(|| (Unit { method: self.data.method(first), ..self.tuned() }, freeze))
+    }
+
     /// The cells that tune, by path, and how their points are chosen between; none if there is nothing to choose.
-    fn tuning(&self) -> (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>) {
+    fn tuning(&self, grid: &Grid) -> (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>) {
         if self.study.score == Score::Every {
             return Default::default();
         }
-        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
+        let paths = grid.paths(self.method.entry, self.variant.p, self.variant.m);
         let points: usize = paths.iter().map(Vec::len).sum();
         if points == 1 {
             return (Vec::new(), None, paths.into_iter().flatten().collect());
         }
-        let cells: Vec<Vec<Cell>> = paths.iter().map(|path| self.trials(path)).collect();
+        let tuned = self.tuned();
+        let cells: Vec<Vec<Cell>> = paths.iter().map(|path| tuned.trials(path)).collect();
         let grid: Vec<_> = cells.iter().filter_map(|trials| Some(&trials.first()?.key.path)).collect();
         let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
         (cells, Some(selection), Vec::new())
     }
 
+    /// The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen, and how it was chosen;
+    /// or what is missing before there is a choice.
+    fn choice(&self, grid: &Grid, store: &Store) -> Result<(Vec<ParamSet>, Option<Selection>), Next> {
+        let (cells, selection, only) = self.tuning(grid);
+        if cells.is_empty() {
+            return Ok((only, None));
+        }
+        let missing: Vec<Cell> =
+            cells.iter().flatten().filter(|cell| store.get(&cell.id()).is_none()).cloned().collect();
+        if !missing.is_empty() {
+            return Err(Next::Run(missing));
+        }
+        let tried: Vec<_> = cells.iter().flat_map(|trials| self.tried(trials, store)).collect();
+        let candidates: Vec<_> = tried.iter().map(|(path, i, value)| (&path[*i], *value)).collect();
+        match best(&candidates, self.study.select, &self.method.entry.params) {
+            Some(chosen) => {
+                let (path, i, _) = tried[chosen];
+                Ok((path[..=i].to_vec(), selection))
+            }
+            None => Err(Next::Failed(cells.iter().flatten().map(Cell::id).collect())),
+        }
+    }
+
     /// Number of fits that tuned this unit, and of those among them that did not converge.
     pub fn tuning_convergence(&self, store: &Store) -> (usize, usize) {
-        let records = self.tuning().0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
+        let Ok(grid) = self.grid(store) else { return (0, 0) };
+        let records = self.tuning(&grid).0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
         let points: Vec<bool> =
             records.flat_map(|r| r.points().iter().map(|p| p.convergence.converged).collect::<Vec<_>>()).collect();
         (points.len(), points.iter().filter(|converged| !**converged).count())
@@ -243,7 +297,9 @@ impl Unit<'_> {
     pub fn outlook(&self, store: &Store, seen: &mut HashSet<CellId>) -> Outlook {
         let (mut stored, mut missing, mut fits) = (0, 0, 0);
         let sweep = self.study.score == Score::Every;
-        let (cells, selection, only) = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning() };
+        // Of a stage that depends on another it counts all that may be tried.
+        let grid = self.grid(store).unwrap_or(Cow::Borrowed(&self.method.grid));
+        let (cells, selection, only) = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning(&grid) };
         for cell in cells.into_iter().flatten().filter(|cell| seen.insert(cell.id())) {
             match store.get(&cell.id()) {
                 Some(_) => stored += 1,
@@ -282,23 +338,9 @@ impl Unit<'_> {
         if self.study.score == Score::Every {
             return self.next_of_sweep(store);
         }
-        let (cells, selection, only) = self.tuning();
-        let score = if cells.is_empty() {
-            self.cell(only, Purpose::Score(None))
-        } else {
-            let missing: Vec<Cell> =
-                cells.iter().flatten().filter(|cell| store.get(&cell.id()).is_none()).cloned().collect();
-            if !missing.is_empty() {
-                return Next::Run(missing);
-            }
-            let tried: Vec<_> = cells.iter().flat_map(|trials| self.tried(trials, store)).collect();
-            let candidates: Vec<_> = tried.iter().map(|(path, i, value)| (&path[*i], *value)).collect();
-            let Some(chosen) = best(&candidates, self.study.select, &self.method.entry.params) else {
-                return Next::Failed(cells.iter().flatten().map(Cell::id).collect());
-            };
-            let (path, i, _) = tried[chosen];
-            // The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen.
-            self.cell(path[..=i].to_vec(), Purpose::Score(selection))
+        let score = match self.grid(store).and_then(|grid| self.choice(&grid, store)) {
+            Ok((path, selection)) => self.cell(path, Purpose::Score(selection)),
+            Err(next) => return next,
         };
         match store.get(&score.id()) {
             None => Next::Run(vec![score]),

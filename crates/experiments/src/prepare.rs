@@ -34,6 +34,7 @@ impl Prepared {
             Sizes::Fractions(fractions) if official => Split::official(&data, repeat, fractions.valid, &seed)?,
             Sizes::Fractions(fractions) => Split::random(&data, rows, fractions, &seed)?,
             Sizes::Drawn(sizes) => Split::drawn(&data, official.then_some(repeat), rows, sizes, &seed)?,
+            Sizes::Nested(sizes) => Split::nested(&data, rows, sizes, &seed)?,
             Sizes::Rows(sizes) => Split::counted(&data, official.then_some(repeat), sizes, &seed)?,
         };
         let data = key.scaling.rows.apply(&data);

@@ -28,6 +28,18 @@ pub enum Quantity {
     PrimalResidual,
     /// How far the solver's last iteration moved one of these copies, times its penalty parameter.
     DualResidual,
+    /// Of networks: the epoch whose parameters were kept.
+    KeptEpoch,
+    /// Of networks with topics: deviations of tasks in topics that are zero.
+    ZeroDeviations,
+    /// Topics in which every task's deviation is zero.
+    ZeroTopics,
+    /// Topics in which some task's deviation is zero.
+    SparseTopics,
+    /// The most that sparsity can have taken off the norm of a deviation.
+    ShrinkBudget,
+    /// Mean norm of deviations before the first step.
+    FirstNorm,
     /// A measure of a hidden layer, counted from 1; without one, its mean over the hidden layers.
     Layer(LayerMeasure, Option<usize>),
 }
@@ -52,6 +64,12 @@ impl FromStr for Quantity {
             "seconds-per-iteration" => Ok(Self::SecondsPerIteration),
             "primal-residual" => Ok(Self::PrimalResidual),
             "dual-residual" => Ok(Self::DualResidual),
+            "kept-epoch" => Ok(Self::KeptEpoch),
+            "zero-deviations" => Ok(Self::ZeroDeviations),
+            "zero-topics" => Ok(Self::ZeroTopics),
+            "sparse-topics" => Ok(Self::SparseTopics),
+            "shrink-budget" => Ok(Self::ShrinkBudget),
+            "first-norm" => Ok(Self::FirstNorm),
             _ => match LayerMeasure::ALL.into_iter().find(|measure| measure.name() == name) {
                 Some(measure) => Ok(Self::Layer(measure, None)),
                 None => name.parse().map(Self::Metric),
@@ -72,6 +90,12 @@ impl Quantity {
             Self::SecondsPerIteration => "seconds-per-iteration",
             Self::PrimalResidual => "primal-residual",
             Self::DualResidual => "dual-residual",
+            Self::KeptEpoch => "kept-epoch",
+            Self::ZeroDeviations => "zero-deviations",
+            Self::ZeroTopics => "zero-topics",
+            Self::SparseTopics => "sparse-topics",
+            Self::ShrinkBudget => "shrink-budget",
+            Self::FirstNorm => "first-norm",
             Self::Layer(measure, _) => measure.name(),
         }
     }
@@ -79,7 +103,17 @@ impl Quantity {
     /// Whether larger values are better; none for what says what a model is like rather than how good it is: more groups
     /// are neither better nor worse.
     pub fn direction(self) -> Option<bool> {
-        let describes = matches!(self, Self::Metric(Metric::ActiveGroups | Metric::LargestGroup) | Self::Layer(..));
+        let describes = matches!(
+            self,
+            Self::Metric(Metric::ActiveGroups | Metric::LargestGroup)
+                | Self::Layer(..)
+                | Self::KeptEpoch
+                | Self::ZeroDeviations
+                | Self::ZeroTopics
+                | Self::SparseTopics
+                | Self::ShrinkBudget
+                | Self::FirstNorm
+        );
         (!describes).then(|| self.higher_is_better())
     }
 
@@ -106,7 +140,10 @@ impl Quantity {
                 let iterations = (point.convergence.iterations > 0).then_some(point.convergence.iterations as f64)?;
                 Some(Self::Seconds.of(record, point)? / iterations)
             }
-            Self::PrimalResidual | Self::DualResidual => point.last.get(self.name()).copied(),
+            Self::PrimalResidual | Self::DualResidual | Self::KeptEpoch => point.last.get(self.name()).copied(),
+            Self::ZeroDeviations | Self::ZeroTopics | Self::SparseTopics | Self::ShrinkBudget | Self::FirstNorm => {
+                point.last.get(self.name()).copied()
+            }
             Self::Layer(measure, Some(layer)) => point.layers.get(layer.checked_sub(1)?)?.get(&measure).copied(),
             Self::Layer(measure, None) => {
                 let values: Vec<f64> = point.layers.iter().filter_map(|layer| layer.get(&measure).copied()).collect();

@@ -7,6 +7,7 @@ use mtl_core::{Metric, split::Part};
 use mtl_methods::{ParamSet, ParamValue};
 
 use crate::cell::CellId;
+use crate::gain;
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::plan::{Next, Resolved, units};
 use crate::quantity::Quantity;
@@ -237,6 +238,8 @@ pub struct Results {
     /// Its data sets, found or not.
     pub resolved: Vec<Resolved>,
     scores: BTreeMap<(String, String), Scores>,
+    /// (Data set, label) -> the method whose best the label stands for there.
+    stands_for: BTreeMap<(String, String), String>,
 }
 
 impl Results {
@@ -246,7 +249,67 @@ impl Results {
         resolved: Vec<Resolved>,
         scores: impl IntoIterator<Item = ((String, String), Scores)>,
     ) -> Self {
-        Self { study, resolved, scores: scores.into_iter().collect() }
+        let mut results =
+            Self { study, resolved, scores: scores.into_iter().collect(), stands_for: BTreeMap::new() };
+        results.choose();
+        results.compare();
+        results
+    }
+
+    /// Gives labels that stand for the best of several methods the scores of that one, once all of them have theirs.
+    fn choose(&mut self) {
+        let metric = self.study.select.metric;
+        let value = |scores: &Scores| {
+            let values: Option<Vec<f64>> =
+                scores.records.values().map(|record| record.scored()?.mean(Part::Valid, metric)).collect();
+            let values = values.filter(|values| !values.is_empty() && scores.missing == 0)?;
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            Some(if metric.higher_is_better() { -mean } else { mean })
+        };
+        for method in self.study.methods.iter().filter(|method| !method.either.is_empty()) {
+            for dataset in self.resolved.iter().filter(|r| r.variant.is_some()).map(|r| r.label.clone()) {
+                let tried = method.either.iter().map(|other| {
+                    let scores = self.scores.get(&(dataset.clone(), other.clone()))?;
+                    Some((value(scores)?, other, scores.clone()))
+                });
+                let best = tried.collect::<Option<Vec<_>>>().and_then(|tried| {
+                    // The first of equal ones.
+                    tried.into_iter().reduce(|best, next| if next.0 < best.0 { next } else { best })
+                });
+                let place = (dataset, method.label.clone());
+                match best {
+                    Some((_, other, scores)) => {
+                        self.stands_for.insert(place.clone(), other.clone());
+                        self.scores.insert(place, Scores { failures: Vec::new(), ..scores });
+                    }
+                    None => {
+                        let missing = self.study.protocol.repeats as usize;
+                        self.scores.insert(place, Scores { missing, ..Scores::default() });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds measures of methods against the one that the study names.
+    fn compare(&mut self) {
+        let Some(against) = self.study.against.clone() else { return };
+        let bases: BTreeMap<String, Scores> = self
+            .scores
+            .iter()
+            .filter(|((_, method), _)| *method == against)
+            .map(|((dataset, _), scores)| (dataset.clone(), scores.clone()))
+            .collect();
+        for ((dataset, _), scores) in &mut self.scores {
+            if let Some(base) = bases.get(dataset) {
+                gain::add(scores, base);
+            }
+        }
+    }
+
+    /// The method whose best a label stands for on a data set, if it stands for any.
+    pub fn stands_for(&self, dataset: &str, label: &str) -> Option<&str> {
+        self.stands_for.get(&(dataset.to_owned(), label.to_owned())).map(String::as_str)
     }
 
     /// Collects what the store holds.

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mtl_core::{Metric, MultiTask, Truth, sharing, split::Part};
-use mtl_data::Library;
+use mtl_data::synthetic::tomato;
+use mtl_data::{DatasetSpec, Library};
+use mtl_methods::deep::bottom::tomato::TOPICS;
 use mtl_methods::solver::SolverError;
 use mtl_methods::{Context, FitError, Fitted, Model, ParamSet, TASK_GROUP};
 use ndarray::{Array1, Array2};
@@ -169,10 +171,13 @@ impl Runner<'_> {
                 metrics,
                 recovery: if tune { BTreeMap::new() } else { structure(fitted, &model, test.truth.as_deref()) },
                 memberships: if score { fitted.memberships.clone() } else { BTreeMap::new() },
-                last: if score { fitted.traces.iter().filter_map(last).collect() } else { BTreeMap::new() },
+                last: if tune { BTreeMap::new() } else { fitted.traces.iter().filter_map(last).collect() },
                 layers: if tune { Vec::new() } else { layers::measures(fitted, test.n_features()) },
                 artifacts: BTreeMap::new(),
             };
+            if !tune {
+                point.recovery.extend(topics(fitted, &cell.key.data));
+            }
             if !point.is_finite() {
                 return Ok(Outcome::Failed("the objective or a measure of structure is not a finite number".into()));
             }
@@ -224,6 +229,13 @@ fn structure(fitted: &Fitted, model: &Model, truth: Option<&Truth>) -> BTreeMap<
         Some((m, of_weights().or_else(|| m.of_groups(groups?, truth)).or_else(of_shares)?))
     };
     Metric::of_recovery().into_iter().filter_map(measure).collect()
+}
+
+/// How well the tasks are found that deviate in a topic, where it is known which do.
+fn topics(fitted: &Fitted, data: &DatasetSpec) -> Option<(Metric, f64)> {
+    let (_, norms) = fitted.components.iter().find(|(name, _)| name == TOPICS)?;
+    let metric = Metric::TopicRecall;
+    Some((metric, metric.of_topics(norms, &tomato::deviations(data)?)?))
 }
 
 /// Every measure of prediction that the targets allow: one value a task, or one in all for a pooled one. A measure that a

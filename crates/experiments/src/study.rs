@@ -30,7 +30,11 @@ pub struct StudyFile {
     #[serde(default)]
     pub published: Option<Spanned<String>>,
     /// The data sets.
+    #[serde(default)]
     pub data: Vec<DataEntry>,
+    /// Takes the data sets of another study, with the values that go with them, instead of having `data` of its own.
+    #[serde(default)]
+    pub data_of: Option<Borrowed>,
     /// How they are sampled, split and scaled, and how often.
     pub protocol: Protocol,
     /// Methods, by their labels in `methods.yaml`.
@@ -51,16 +55,37 @@ pub struct StudyFile {
     /// Which points of a grid are scored.
     #[serde(default)]
     pub score: Score,
+    /// Labels in `methods` that stand for the best of other methods of the study, chosen for each data set by the mean of the
+    /// validation measure over all repeats.
+    #[serde(default)]
+    pub either: IndexMap<String, Vec<Spanned<String>>>,
     /// The proposed method, which the others are compared with.
     pub reference: Spanned<String>,
+    /// The method that relative measures hold the others against.
+    #[serde(default)]
+    pub against: Option<Spanned<String>>,
     /// How hyperparameters are chosen.
     #[serde(default)]
     pub select: Select,
+    /// How often they are tuned, and in which stages.
+    #[serde(default)]
+    pub tune: Tune,
     /// Measures shown.
     pub metrics: Vec<Metric>,
     /// Smaller and larger versions of the study.
     #[serde(default)]
     pub profiles: IndexMap<Profile, Narrowing>,
+}
+
+/// Whose data sets a study takes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Borrowed {
+    /// The study.
+    pub study: Spanned<String>,
+    /// The labels of the data sets; all, if left out.
+    #[serde(default)]
+    pub labels: Vec<Spanned<String>>,
 }
 
 /// How a study is shown.
@@ -83,6 +108,17 @@ pub enum Show {
     Traces(Traces),
     /// Lines of measures of networks' hidden layers, from layer to layer.
     Layers(Layers),
+    /// Heat maps of what tasks add in topics, with what sparsity could have taken off.
+    Topics(Topics),
+}
+
+/// The panels of a figure over topics: one a data set and method.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Topics {
+    /// Repeat whose norms are drawn.
+    #[serde(default)]
+    pub repeat: u32,
 }
 
 /// The panels of a figure over layers: one a data set and measure.
@@ -332,6 +368,27 @@ impl Default for Select {
     fn default() -> Self {
         Self { metric: Metric::NMse, ties: Ties::default(), folds: None }
     }
+}
+
+/// How often hyperparameters are tuned, and in which stages.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tune {
+    /// Tunes on the first repeat's parts, and scores what they choose in every repeat: test rows of other repeats are among
+    /// those that choose.
+    pub once: bool,
+    /// Tunes one method first, and the others with values that it chose.
+    pub freeze: Option<Freeze>,
+}
+
+/// What is tuned first.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// The method, by its label.
+    pub from: Spanned<String>,
+    /// Its hyperparameters whose values the others take.
+    pub params: Vec<String>,
 }
 
 /// What decides between points with the same validation value.

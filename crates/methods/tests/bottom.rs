@@ -173,7 +173,7 @@ fn deviations_shrink_as_far_as_their_budget_goes() {
         };
         for (name, lambda) in [("tomato-el", 7e-3), ("tomato-ex", 1.0)] {
             let free = with(name, 0.0);
-            assert_eq!((free.traces["zeros"][0], free.traces["shrink-budget"][0]), (0.0, 0.0));
+            assert_eq!((free.traces["zero-deviations"][0], free.traces["shrink-budget"][0]), (0.0, 0.0));
             assert_eq!(topics(&free).dim(), (3, TASKS));
             assert!(free.components.len() == 1 && free.objective.penalty == 0.0);
             let some = with(name, lambda);
@@ -181,8 +181,8 @@ fn deviations_shrink_as_far_as_their_budget_goes() {
             let rates: f64 = (0..steps as usize).map(|i| 0.9f64.powf(i as f64 / 1000.0)).sum();
             assert!((some.traces["shrink-budget"][0] - lambda * rates).abs() < 1e-9 * rates);
             let norms = topics(&some);
-            assert_eq!(some.traces["zeros"][0], norms.iter().filter(|norm| **norm == 0.0).count() as f64);
-            assert!(some.traces["zeros"][0] > 0.0 && norms.sum() < 0.9 * topics(&free).sum(), "{name}: {norms}");
+            assert_eq!(some.traces["zero-deviations"][0], norms.iter().filter(|norm| **norm == 0.0).count() as f64);
+            assert!(some.traces["zero-deviations"][0] > 0.0 && norms.sum() < 0.9 * topics(&free).sum(), "{name}: {norms}");
             let value = match name {
                 "tomato-el" => lambda * norms.sum(),
                 _ => lambda / 2.0 * norms.rows().into_iter().map(|topic| topic.sum().powi(2)).sum::<f64>(),
@@ -191,7 +191,7 @@ fn deviations_shrink_as_far_as_their_budget_goes() {
             let all = with(name, 1e3);
             // Tasks compete: the largest deviation of a topic is never quite gone.
             let left = if name == "tomato-ex" { 3 * TASKS - 3 } else { 3 * TASKS };
-            assert_eq!(all.traces["zeros"][0], left as f64, "{name}, {layers} layers: {}", topics(&all));
+            assert_eq!(all.traces["zero-deviations"][0], left as f64, "{name}, {layers} layers: {}", topics(&all));
         }
     }
 }

@@ -97,6 +97,16 @@ pub enum Metric {
     CovarianceError,
     /// The same of the rounded shares.
     CovarianceErrorRounded,
+    /// Share of the tasks that truly deviate in a topic among the equally many tasks of the topic with the largest norms, for
+    /// the best order of the topics; with one topic for all, of the tasks that deviate in any.
+    TopicRecall,
+    /// By how many per cent a method has more [`Metric::Accuracy`] than the one it is held against: the mean of a value for
+    /// each task and one for the rows of all tasks together. A repeat's gain is in per cent of the other method's mean over
+    /// repeats, so that the mean of the gains is the gain of the means.
+    AccuracyGain,
+    /// By how many per cent a method has less [`Metric::Misclassification`] than the one it is held against, computed as
+    /// [`Metric::AccuracyGain`]; tasks in which that one never errs are left out.
+    ErrorCut,
 }
 
 /// What a metric needs and how it is computed.
@@ -111,6 +121,10 @@ enum Kind {
     Groups(fn(&[usize], Option<&Truth>) -> Option<f64>),
     /// From shares of tasks in groups, groups x tasks, and the true ones; from the rounded shares, or as they are.
     Shares(fn(&Array2<f64>, &Array2<f64>) -> f64, bool),
+    /// From norms of what tasks add in topics, topics x tasks, and the true ones.
+    Topics(fn(&Array2<f64>, &Array2<f64>) -> Option<f64>),
+    /// From another metric of two methods.
+    Relative,
 }
 
 /// Counts changes of what any metric measures. Part of the identity of stored results.
@@ -118,7 +132,7 @@ pub const METRICS_REVISION: u32 = 2;
 
 impl Metric {
     /// Every metric, in the order of `mtl` listings.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 36] = [
         Self::NMse,
         Self::NMseCentred,
         Self::Mae,
@@ -152,6 +166,9 @@ impl Metric {
         Self::GroupErrorRounded,
         Self::CovarianceError,
         Self::CovarianceErrorRounded,
+        Self::TopicRecall,
+        Self::AccuracyGain,
+        Self::ErrorCut,
     ];
 
     /// Name in files, tables and on the command line.
@@ -190,6 +207,9 @@ impl Metric {
             Self::GroupErrorRounded => "group-error-rounded",
             Self::CovarianceError => "covariance-error",
             Self::CovarianceErrorRounded => "covariance-error-rounded",
+            Self::TopicRecall => "topic-recall",
+            Self::AccuracyGain => "accuracy-gain",
+            Self::ErrorCut => "error-cut",
         }
     }
 
@@ -207,6 +227,7 @@ impl Metric {
             Self::AucPr | Self::AucPrTrapezoid | Self::GroupAri => true,
             Self::SignAccuracy | Self::SupportF1 | Self::RowRecall => true,
             Self::ClusterPurity | Self::ClusterAri | Self::Silhouette | Self::OutlierRecall => true,
+            Self::TopicRecall | Self::AccuracyGain | Self::ErrorCut => true,
         }
     }
 
@@ -240,7 +261,12 @@ impl Metric {
 
     /// The metrics of a model's structure: of its weights against the truth, and of the groups it learned.
     pub fn of_recovery() -> Vec<Self> {
-        Self::ALL.into_iter().filter(|m| !m.is_prediction()).collect()
+        Self::ALL.into_iter().filter(|m| !m.is_prediction() && !m.is_relative()).collect()
+    }
+
+    /// Whether the metric compares two methods.
+    pub fn is_relative(self) -> bool {
+        matches!(self.kind(), Kind::Relative)
     }
 
     /// Whether the metric needs predictions only.
@@ -295,6 +321,8 @@ impl Metric {
             Self::GroupErrorRounded => Kind::Shares(sharing::group_error, true),
             Self::CovarianceError => Kind::Shares(sharing::covariance_error, false),
             Self::CovarianceErrorRounded => Kind::Shares(sharing::covariance_error, true),
+            Self::TopicRecall => Kind::Topics(recovery::topic_recall),
+            Self::AccuracyGain | Self::ErrorCut => Kind::Relative,
         }
     }
 
@@ -339,6 +367,15 @@ impl Metric {
     pub fn of_groups(self, groups: &[usize], truth: Option<&Truth>) -> Option<f64> {
         match self.kind() {
             Kind::Groups(f) => f(groups, truth),
+            _ => None,
+        }
+    }
+
+    /// The metric of norms of what tasks add in topics (topics x tasks); `None` for any other metric, and where there are
+    /// neither one topic nor as many as there truly are.
+    pub fn of_topics(self, norms: &Array2<f64>, truth: &Array2<f64>) -> Option<f64> {
+        match self.kind() {
+            Kind::Topics(f) => f(norms, truth),
             _ => None,
         }
     }

@@ -3,6 +3,8 @@
 //! Rows are the training images (60000) and then the test images (10000), which is the official split; a sample of both has
 //! the same layout. Pixels are 0 to 1. Principal components are those of the training images, centred; the labels have no
 //! part in them.
+//!
+//! The sample of the TOMATO paper is of training images only, with pixels from 0 to 255.
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use mtl_core::{MultiTask, Split};
 use ndarray::{Axis, concatenate};
 
 use super::image_features::{one_vs_rest, together};
+use super::one_against_others::{self, Design};
 use super::{Files, Options, number};
 use crate::library::LoadError;
 use crate::pca::Pca;
@@ -42,6 +45,19 @@ pub(super) fn load(options: &Options, files: &mut Files<'_>) -> Result<MultiTask
     let rows = |rows: std::ops::Range<usize>| vec![Arc::<[usize]>::from(rows.collect::<Vec<_>>()); DIGITS];
     let split = Split { train: rows(0..of_train), valid: rows(0..0), test: rows(of_train..all) };
     data.with_official(vec![split]).map_err(|e| files.unusable(e))
+}
+
+/// For every digit 900 images of it and 100 of each other one, no image twice (TOMATO, section 5.1). Components of pixels
+/// from 0 to 255 are neither whitened nor scaled: the first ones have standard deviations of several hundred.
+pub(super) fn load_mtl(options: &Options, files: &mut Files<'_>) -> Result<MultiTask, LoadError> {
+    let images = files.table("train-images-idx3-ubyte.gz")?.values;
+    let pca = Pca::fit(images.view(), number(options, "pca")).map_err(|e| files.corrupt(e))?;
+    let inputs = pca.project(images.view());
+    drop(images);
+    let classes = files.table("train-labels-idx1-ubyte.gz")?.values;
+    let names: Vec<String> = (0..DIGITS).map(|digit| format!("digit {digit}")).collect();
+    let design = Design { positives: 900, negatives: 100, pool: 1800 };
+    one_against_others::tasks(Pca::names(inputs.ncols()), &inputs, classes.column(0), &names, design, files)
 }
 
 fn pixels(count: usize) -> Vec<String> {

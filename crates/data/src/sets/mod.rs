@@ -6,6 +6,7 @@ mod covertype;
 mod image_features;
 mod isolet;
 mod mnist;
+mod one_against_others;
 mod office_caltech;
 mod parkinsons;
 mod qsar;
@@ -57,6 +58,7 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "isolet", revision: 1, loader: Loader::Read(isolet::load) },
     Registered { name: "school", revision: 1, loader: Loader::Read(school::load_cells) },
     Registered { name: "school-argyriou", revision: 1, loader: Loader::Read(school::load_with_splits) },
+    Registered { name: "school-classes", revision: 1, loader: Loader::Read(school::load_classes) },
     Registered { name: "computers", revision: 1, loader: Loader::Read(computers::load) },
     Registered { name: "traffic-sp", revision: 1, loader: Loader::Read(traffic_sp::load) },
     Registered { name: "cifar10-cnn128", revision: 1, loader: Loader::Read(image_features::load_cifar10) },
@@ -64,12 +66,15 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "coco", revision: 1, loader: Loader::Read(image_features::load_coco) },
     Registered { name: "mnist", revision: 1, loader: Loader::Read(mnist::load) },
     Registered { name: "mnist-sample", revision: 1, loader: Loader::Read(mnist::load) },
+    Registered { name: "mnist-mtl", revision: 1, loader: Loader::Read(mnist::load_mtl) },
     Registered { name: "covertype", revision: 1, loader: Loader::Read(covertype::load) },
     Registered { name: "covertype-sample", revision: 1, loader: Loader::Read(covertype::load_sample) },
     Registered { name: "ssd", revision: 1, loader: Loader::Read(ssd::load) },
     Registered { name: "ssd-kios", revision: 1, loader: Loader::Read(ssd::load_kios) },
     Registered { name: "awa2", revision: 1, loader: Loader::Read(awa2::load) },
+    Registered { name: "awa2-mtl", revision: 1, loader: Loader::Read(awa2::load_mtl) },
     Registered { name: "office-caltech", revision: 1, loader: Loader::Read(office_caltech::load) },
+    Registered { name: "office-caltech-mtl", revision: 1, loader: Loader::Read(office_caltech::load_mtl) },
     Registered { name: "merck-metab", revision: 1, loader: Loader::Read(qsar::load_metab) },
     Registered { name: "merck-cyp", revision: 1, loader: Loader::Read(qsar::load_cyp) },
     Registered { name: "qsar-chembl15", revision: 1, loader: Loader::Read(qsar::load_chembl) },
@@ -83,6 +88,8 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "synthetic-sgmtl-set2", revision: 1, loader: Loader::Drawn(synthetic::sgmtl::draw_set2) },
     Registered { name: "synthetic-motifs", revision: 1, loader: Loader::Drawn(synthetic::motifs::draw) },
     Registered { name: "synthetic-bigmtl", revision: 1, loader: Loader::Drawn(synthetic::bigmtl::draw) },
+    Registered { name: "synthetic-tomato", revision: 1, loader: Loader::Drawn(synthetic::tomato::draw) },
+    Registered { name: "synthetic-tomato-case", revision: 1, loader: Loader::Drawn(synthetic::tomato::draw_case) },
 ];
 
 pub(crate) fn registered(name: &str) -> Result<&'static Registered, LoadError> {

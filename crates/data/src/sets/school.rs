@@ -48,6 +48,14 @@ pub(super) fn load_cells(_: &Options, files: &mut Files<'_>) -> Result<MultiTask
     MultiTask::new(features(), Target::Regression, tasks).map_err(|e| files.unusable(e))
 }
 
+/// MALSAR's copy with the scores cut into three classes: below 10, below 20, and the rest (TOMATO, section 5.1).
+pub(super) fn load_classes(options: &Options, files: &mut Files<'_>) -> Result<MultiTask, LoadError> {
+    let scores = load_cells(options, files)?;
+    let class = |score: f64| [10.0, 20.0].iter().filter(|bound| score >= **bound).count() as f64;
+    let tasks = scores.tasks.into_iter().map(|task| Task { y: task.y.mapv(class), ..task }).collect();
+    MultiTask::new(features(), Target::Classes(3), tasks).map_err(|e| files.unusable(e))
+}
+
 /// Argyriou's copy, with the official splits.
 pub(super) fn load_with_splits(_: &Options, files: &mut Files<'_>) -> Result<MultiTask, LoadError> {
     let table = files.table(ROWS)?;

@@ -1,6 +1,6 @@
 //! Data drawn from known parameters, so that what a method finds can be compared with what is there.
 //!
-//! [`srml`], [`sgmtl`], [`motifs`] and [`bigmtl`] stand for themselves. The other three scenarios are those of the SSMTL paper
+//! [`srml`], [`sgmtl`], [`motifs`], [`bigmtl`] and [`tomato`] stand for themselves. The other three scenarios are those of the SSMTL paper
 //! (Fei, Sun, Kudo, Kimura, ECAI 2023), each made for the method it is named after. Common to them: 50 samples a task
 //! (or as many as asked for), inputs `X_t ~ N(0, 1)` drawn for each task, targets `y_t = X_t w_t + e_t` with `e_t ~
 //! N(0, 0.01)`.
@@ -17,9 +17,11 @@ pub mod bigmtl;
 pub mod gl;
 pub mod metag;
 pub mod motifs;
+mod numpy;
 pub mod rmtfl;
 pub mod sgmtl;
 pub mod srml;
+pub mod tomato;
 
 use std::sync::Arc;
 

@@ -151,7 +151,7 @@ impl Description {
                 let panels = listed.panels.iter().map(|given| point(&method, given)).collect::<Result<_, _>>()?;
                 Shows::Strengths(Box::new(method), panels)
             }
-            ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), source, catalog)?),
+            ShowFile::Sizes(entries) => Shows::Sizes(data_uses(entries.clone(), false, source, catalog)?),
             ShowFile::Networks(networks) => Shows::Networks(networks.clone()),
             ShowFile::ToyPairs(pairs) => checked(Shows::ToyPairs(pairs.clone()), pairs.check(), source)?,
             ShowFile::UnitBalls(balls) => checked(Shows::UnitBalls(balls.clone()), balls.check(), source)?,

@@ -43,7 +43,8 @@ pub(super) fn sweep(show: &Show, score: Score, uses: &[MethodUse], source: &Sour
         | Show::Significance(_)
         | Show::Families(_)
         | Show::Traces(_)
-        | Show::Layers(_) => {
+        | Show::Layers(_)
+        | Show::Topics(_) => {
             return match score {
                 Score::Chosen => Ok(()),
                 Score::Every => {

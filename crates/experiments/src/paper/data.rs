@@ -1,6 +1,6 @@
 //! The data sets of a study.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
 use mtl_core::Scaling;
@@ -30,15 +30,21 @@ pub struct DataUse {
     pub scaling: Option<Scaling>,
     /// Values that go with this data set.
     params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
+    /// Whether the data set is another study's, whose values give way to those of this one and may be of other methods.
+    borrowed: bool,
     /// The methods with these values, for which [`DataUse::method`] looks.
     methods: Vec<MethodUse>,
     /// Why results cannot be compared with the published ones.
     pub not_comparable: Option<String>,
 }
 
+/// What a study and its profile set themselves: method label -> parameters.
+pub(super) type Overrides = BTreeMap<String, BTreeSet<String>>;
+
 /// The data sets that a file lists, checked.
 pub(crate) fn data_uses(
     entries: Vec<DataEntry>,
+    borrowed: bool,
     source: &Source,
     catalog: &Catalog,
 ) -> Result<Vec<DataUse>, YamlError> {
@@ -76,6 +82,7 @@ pub(crate) fn data_uses(
                 rows: entry.rows,
                 scaling: entry.scaling,
                 params: entry.params.clone(),
+                borrowed,
                 methods: Vec::new(),
                 not_comparable: entry.not_comparable.clone(),
             });
@@ -113,16 +120,24 @@ impl DataUse {
         &mut self,
         declared: &[MethodUse],
         each: &[String],
+        set: &Overrides,
         source: &Source,
     ) -> Result<(), YamlError> {
         self.methods.clear();
         for (label, params) in &self.params {
+            let mut params = params.clone();
+            if self.borrowed {
+                params.retain(|name, _| !set.get(label).is_some_and(|names| names.contains(name)));
+            }
             let Some(declared) = declared.iter().find(|m| m.label == *label) else {
+                if self.borrowed {
+                    continue;
+                }
                 let valid = declared.iter().map(|m| m.label.as_str());
                 let message = unknown("method of this study", label, valid);
                 return Err(source.error_below(&["data", "params", label], message));
             };
-            let grid = declared.grid.narrowed(params, declared.entry, source)?;
+            let grid = declared.grid.narrowed(&params, declared.entry, source)?;
             self.methods.extend(MethodUse { grid, ..declared.clone() }.members(each));
         }
         Ok(())

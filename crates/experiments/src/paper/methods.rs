@@ -6,10 +6,11 @@ use indexmap::IndexMap;
 use mtl_core::Scaling;
 use mtl_methods::{Entry, ParamValue};
 
+use super::known;
 use crate::grid::Grid;
 use crate::results::same;
 use crate::study::MethodFile;
-use crate::yaml::{Source, YamlError, unknown};
+use crate::yaml::{Source, Spanned, YamlError, unknown};
 
 /// A method as a paper uses it.
 #[derive(Clone)]
@@ -28,9 +29,31 @@ pub struct MethodUse {
     pub scaling: Option<Scaling>,
     /// How our parameters relate to the paper's.
     pub note: Option<String>,
+    /// Labels of the methods whose best it stands for, if it is none of its own.
+    pub either: Vec<String>,
 }
 
 impl MethodUse {
+    /// A label for the best of other methods of a study.
+    pub(super) fn either(
+        label: &str,
+        others: &[Spanned<String>],
+        listed: &[Spanned<String>],
+        methods: &Methods,
+        source: &Source,
+    ) -> Result<Self, YamlError> {
+        for other in others {
+            known(source, "method of this study", other, listed.iter().map(|m| m.value.as_str()))?;
+        }
+        let (first, either) = match others {
+            [first, _, ..] => (first, others.iter().map(|m| m.value.clone()).collect()),
+            _ => return Err(source.error_below(&["either", label], "expected at least two methods")),
+        };
+        let first = methods.labelled(&first.value).map_err(|e| source.error(first, e))?;
+        let grid = Grid::parse(&IndexMap::new(), &[], first.entry, source)?;
+        Ok(Self { label: label.into(), family: label.into(), either, grid, ..first })
+    }
+
     /// Whether it is the method or a member of the family of that name.
     pub fn is(&self, name: &str) -> bool {
         self.label == name || self.family == name
@@ -78,7 +101,7 @@ impl Methods {
                 mtl_methods::method(&file.method.value).map_err(|message| source.error(&file.method, message))?;
             let grid = Grid::parse(&file.params, &file.conditions, entry, &source)?;
             let (family, at) = (label.clone(), BTreeMap::new());
-            let used = MethodUse { label: label.clone(), family, at, entry, grid, scaling: None, note: file.note };
+            let used = MethodUse { label: label.clone(), family, at, entry, grid, scaling: None, note: file.note, either: Vec::new() };
             uses.insert(label, used);
         }
         Ok(Self { source, uses })

@@ -13,6 +13,7 @@ use mtl_data::Catalog;
 pub(crate) use self::check::known;
 use self::check::{distinct, families, sweep};
 pub use self::data::DataUse;
+use self::data::Overrides;
 pub(crate) use self::data::data_uses;
 pub use self::methods::MethodUse;
 pub(crate) use self::methods::Methods;
@@ -20,7 +21,7 @@ use self::methods::used;
 use crate::description::Description;
 use crate::published::Published;
 use crate::results::same;
-use crate::study::{Finding, Narrowing, OptionValues, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile};
+use crate::study::{Finding, Narrowing, OptionValues, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile, Tune};
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
 /// A paper and everything its folder says.
@@ -64,10 +65,14 @@ pub struct Study {
     pub methods: Vec<MethodUse>,
     /// Label of the proposed method.
     pub reference: String,
+    /// The method that relative measures hold the others against.
+    pub against: Option<String>,
     /// Which points of a grid are scored.
     pub score: Score,
     /// How hyperparameters are chosen.
     pub select: Select,
+    /// How often they are tuned, and in which stages.
+    pub tune: Tune,
     /// Measures shown.
     pub metrics: Vec<Metric>,
     /// Profile this study has been narrowed to.
@@ -75,6 +80,7 @@ pub struct Study {
     /// What the profile leaves out.
     pub profile_note: Option<String>,
     declared: Vec<MethodUse>,
+    set: Overrides,
     each: Vec<String>,
     narrowings: IndexMap<Profile, Narrowing>,
     source_file: Source,
@@ -127,7 +133,7 @@ impl Paper {
             |id: &Spanned<String>| Description::load(&id.value, &source(&id.value)?, &methods, &published, catalog);
         let descriptions = about.descriptions.iter().map(describe).collect::<Result<Vec<_>, _>>()?;
         check::statements(&published, &source("published")?, &descriptions)?;
-        let load = |id: &Spanned<String>| Study::load(&id.value, source(&id.value)?, &methods, &published, catalog);
+        let load = |id: &Spanned<String>| Study::load(&id.value, &source, &methods, &published, catalog);
         let studies = about.studies.iter().map(load).collect::<Result<Vec<_>, _>>()?;
         for description in &descriptions {
             check::networks(description, &studies, &source(&description.id)?)?;
@@ -142,18 +148,23 @@ impl Paper {
 impl Study {
     fn load(
         id: &str,
-        source: Source,
+        read: &impl Fn(&str) -> Result<Source, YamlError>,
         methods: &Methods,
         published: &Published,
         catalog: &Catalog,
     ) -> Result<Self, YamlError> {
-        let file: StudyFile = source.parse()?;
-        let lists = [("methods", file.methods.len()), ("data", file.data.len()), ("metrics", file.metrics.len())];
+        let source = read(id)?;
+        let mut file: StudyFile = source.parse()?;
+        let mut data = data_of(&mut file, &source, read, catalog)?;
+        let lists = [("methods", file.methods.len()), ("data", data.len()), ("metrics", file.metrics.len())];
         if let Some((empty, _)) = lists.iter().find(|(_, length)| *length == 0) {
             return Err(source.error_below(&[empty], format!("`{empty}` is an empty list")));
         }
         distinct(&source, "method", &file.methods)?;
-        let labelled = |label: &Spanned<String>| methods.labelled(&label.value).map_err(|e| source.error(label, e));
+        let labelled = |label: &Spanned<String>| match file.either.get(&label.value) {
+            Some(others) => MethodUse::either(&label.value, others, &file.methods, methods, &source),
+            None => methods.labelled(&label.value).map_err(|e| source.error(label, e)),
+        };
         let mut uses = file.methods.iter().map(labelled).collect::<Result<Vec<_>, _>>()?;
         for (label, params) in &file.params {
             let used = used(&mut uses, label, &source, &["params", label])?;
@@ -171,8 +182,30 @@ impl Study {
         if let Some(table) = &file.published {
             known(&source, "table of published.yaml", table, published.tables.keys().map(String::as_str))?;
         }
-        let mut data = data_uses(file.data, &source, catalog)?;
-        data.iter_mut().try_for_each(|data| data.with_methods(&declared, &file.each, &source))?;
+        if let Some(unused) = file.either.keys().find(|label| !file.methods.iter().any(|m| m.value == **label)) {
+            return Err(source.error_below(&["either", unused], format!("`methods` does not list `{unused}`")));
+        }
+        if let Some(against) = &file.against {
+            known(&source, "method of this study", against, uses.iter().map(|m| m.label.as_str()))?;
+        }
+        if let Some(freeze) = &file.tune.freeze {
+            known(&source, "method of this study", &freeze.from, uses.iter().map(|m| m.label.as_str()))?;
+            for method in uses.iter().filter(|method| method.either.is_empty()) {
+                let valid = || method.entry.params.iter().map(|p| p.name);
+                if let Some(name) = freeze.params.iter().find(|name| !valid().any(|v| v == name.as_str())) {
+                    let message = unknown(&format!("parameter of {}", method.label), name, valid());
+                    return Err(source.error_below(&["freeze", "params"], message));
+                }
+            }
+        }
+        if let Some(metric) = file.metrics.iter().find(|m| m.is_relative() && file.against.is_none()) {
+            return Err(source.error_below(&["metrics"], format!("{metric} needs a method in `against`")));
+        }
+        let set = |params: &IndexMap<String, IndexMap<String, _>>| -> Overrides {
+            params.iter().map(|(label, params)| (label.clone(), params.keys().cloned().collect())).collect()
+        };
+        let set = set(&file.params);
+        data.iter_mut().try_for_each(|data| data.with_methods(&declared, &file.each, &set, &source))?;
         if let Show::Recovery(maps) = &file.show {
             for (dataset, method) in &maps.standard {
                 if !data.iter().any(|d| d.label == *dataset) {
@@ -209,6 +242,9 @@ impl Study {
             {
                 Err(format!("{sizes}: hyperparameters are chosen by the validation part, which is empty"))
             }
+            Ok(()) if protocol.official && matches!(sizes, Sizes::Nested(_)) => {
+                Err(format!("{sizes}: splits that come with the data are not nested"))
+            }
             Ok(()) => match data.iter().find(|d| d.rows.is_some() && matches!(sizes, Sizes::Rows(_))) {
                 Some(data) => Err(format!(
                     "{sizes}: `{}` has `rows` of its own, which are drawn before fractions are taken of them",
@@ -232,7 +268,10 @@ impl Study {
             each: file.each,
             score: file.score,
             reference: file.reference.value,
+            against: file.against.map(|label| label.value),
+            set,
             select: file.select,
+            tune: file.tune,
             metrics: file.metrics,
             profile: Profile::Paper,
             profile_note: None,
@@ -275,8 +314,11 @@ impl Study {
             used.grid = used.grid.narrowed(params, used.entry, &self.source_file)?;
         }
         study.methods = split(&study.declared, &self.each);
-        let Self { data, declared, .. } = &mut study;
-        data.iter_mut().try_for_each(|data| data.with_methods(declared, &self.each, &self.source_file))?;
+        for (label, params) in &narrowing.params {
+            study.set.entry(label.clone()).or_default().extend(params.keys().cloned());
+        }
+        let Self { data, declared, set, .. } = &mut study;
+        data.iter_mut().try_for_each(|data| data.with_methods(declared, &self.each, set, &self.source_file))?;
         if !study.methods.iter().any(|m| m.label == self.reference) {
             let message = format!("profile {}: the reference method {} is gone", profile.name(), self.reference);
             return Err(self.source_file.error_below(&["profiles", profile.name()], message));
@@ -297,6 +339,34 @@ impl Study {
         study.profile_note.clone_from(&narrowing.note);
         Ok(study)
     }
+}
+
+/// The data sets that a file lists, or those of the study that it borrows them from.
+fn data_of(
+    file: &mut StudyFile,
+    source: &Source,
+    read: &impl Fn(&str) -> Result<Source, YamlError>,
+    catalog: &Catalog,
+) -> Result<Vec<DataUse>, YamlError> {
+    let Some(borrowed) = &file.data_of else {
+        return data_uses(std::mem::take(&mut file.data), false, source, catalog);
+    };
+    let refuse = |message: &str| Err(source.error(&borrowed.study, message));
+    if !file.data.is_empty() {
+        return refuse("`data_of` takes the place of `data`");
+    }
+    // That there is such a study is checked where studies are listed; a file that is missing is named here.
+    let owner = read(&borrowed.study.value)?;
+    let theirs: StudyFile = owner.parse()?;
+    if theirs.data_of.is_some() {
+        return refuse("that study has no data sets of its own either");
+    }
+    let mut entries = theirs.data;
+    for label in &borrowed.labels {
+        known(source, "data set of that study", label, entries.iter().map(|entry| entry.label.as_str()))?;
+    }
+    entries.retain(|entry| borrowed.labels.is_empty() || borrowed.labels.iter().any(|l| l.value == entry.label));
+    data_uses(entries, true, &owner, catalog)
 }
 
 /// Every method that lists values for one of these hyperparameters becomes a family.

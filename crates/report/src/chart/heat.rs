@@ -30,7 +30,14 @@ pub enum Colours {
     Signed,
     /// From white at 0 to black at 1.
     Shares,
+    /// White at 0, and from grey to black by the logarithm, over six decades up to the largest value of the row.
+    Norms,
 }
+
+/// How far below the largest norms can be told apart.
+const DECADES: f64 = 6.0;
+/// The grey of what is just not zero.
+const FAINT: f64 = 0.15;
 
 /// The frames of a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -110,7 +117,7 @@ impl Chart for Heat {
             let (left, frame) = (row.left(), row.frame());
             canvas.text(name, LEFT, top - HEAD + 14.0, 14.0, Align::Left, BLACK)?;
             let largest = match colours {
-                Colours::Signed => panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs())),
+                Colours::Signed | Colours::Norms => panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs())),
                 Colours::Shares => 1.0,
             };
             for (c, panel) in panels.iter().enumerate() {
@@ -181,11 +188,14 @@ fn colour_bar<DB: DrawingBackend>(
     largest: f64,
 ) -> Result<(), ChartError> {
     let size = (12.0, height);
-    let least = if colours == Colours::Signed { -1.0 } else { 0.0 };
-    bitmap(canvas, (x, y), size, &|_, v| colours.of(1.0 + (least - 1.0) * v))?;
+    let value = |v: f64| match colours {
+        Colours::Signed => 1.0 - 2.0 * v,
+        Colours::Shares => 1.0 - v,
+        Colours::Norms => 10.0_f64.powf(-DECADES * v),
+    };
+    bitmap(canvas, (x, y), size, &|_, v| colours.of(value(v)))?;
     canvas.frame((x, y), size)?;
-    let ends = [largest, f64::midpoint(1.0, least) * largest, least * largest];
-    for (i, value) in ends.into_iter().enumerate() {
+    for (i, value) in [0.0, 0.5, 1.0].map(|v| value(v) * largest).into_iter().enumerate() {
         let at = y + 5.0 + i as f64 * (height - 10.0) / 2.0;
         canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
     }
@@ -225,6 +235,8 @@ impl Colours {
         let (end, share) = match self {
             Self::Signed => (if value < 0.0 { BLUE } else { RED }, size.sqrt()),
             Self::Shares => (DARK, size),
+            Self::Norms if size == 0.0 => (DARK, 0.0),
+            Self::Norms => (DARK, FAINT + (1.0 - FAINT) * (1.0 + size.log10() / DECADES).max(0.0)),
         };
         let [r, g, b] = end.map(|c| (255.0 + share * (c - 255.0)).round() as u8);
         RGBColor(r, g, b)

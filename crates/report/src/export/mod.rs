@@ -7,7 +7,7 @@ mod parquet;
 use std::collections::BTreeMap;
 
 use mtl_core::split::Part;
-use mtl_core::{DrawnFractions, Metric, RowSizes, Sizes};
+use mtl_core::{DrawnFractions, Fractions, Metric, NestedFractions, RowSizes, Sizes};
 use mtl_experiments::cell::{Fold, Purpose, Selection};
 use mtl_experiments::store::{Outcome, PointResult, Record, Store};
 use serde::Serialize;
@@ -145,6 +145,9 @@ fn of_record(record: &Record) -> Vec<Vec<Value>> {
     let [train, valid, test] = match key.sampling.split {
         Sizes::Fractions(split) | Sizes::Drawn(DrawnFractions { fractions: split, .. }) => {
             [split.train, split.valid, split.test].map(Value::Number)
+        }
+        Sizes::Nested(NestedFractions { nested: Fractions { train, valid, test } }) => {
+            [(1.0 - test) * train, (1.0 - test) * valid, test].map(Value::Number)
         }
         Sizes::Rows(RowSizes { rows, .. }) => [Some(rows.train), Some(rows.valid), rows.test]
             .map(|n| n.map_or(Value::Missing(()), |n| Value::Number(n as f64))),

@@ -59,10 +59,16 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
             style: LineStyle { colour: i, dashed: method.label != study.reference },
         }
     };
-    let lines: Vec<Line> = study.methods.iter().enumerate().map(line).collect();
+    let mut lines: Vec<Line> = study.methods.iter().enumerate().map(line).collect();
     let xs = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.x));
-    let (low, high) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
-    let scale = if low > 0.0 && high >= 100.0 * low { Scale::Log10 } else { Scale::Linear };
+    let positive = |(l, h): (f64, f64), x: f64| if x > 0.0 { (l.min(x), h.max(x)) } else { (l, h) };
+    let (low, high) = xs().fold((f64::INFINITY, f64::NEG_INFINITY), positive);
+    let scale = if high >= 100.0 * low && xs().all(|x| x >= 0.0) { Scale::Log10 } else { Scale::Linear };
+    let none = xs().any(|x| x == 0.0) && scale == Scale::Log10;
+    if none {
+        // A logarithm has no place for zero.
+        lines.iter_mut().flat_map(|l| &mut l.points).filter(|p| p.x == 0.0).for_each(|p| p.x = low / 10.0);
+    }
     // Most measures are read off best as they are, unless they run over several powers of ten.
     let ys = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.y));
     let (least, most) = ys().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
@@ -72,7 +78,7 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
     };
     LinePanel {
         title: format!("{}, {}", shown(results, dataset), quantity.name()),
-        x: Axis { label: show.along.clone(), scale },
+        x: Axis { label: if none { format!("{} (leftmost: 0)", show.along) } else { show.along.clone() }, scale },
         y: Axis { label: axis(quantity), scale: y },
         lines,
     }

@@ -1,12 +1,12 @@
 //! Which data a study used, and which it could not have.
 
-use mtl_core::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Sizes};
+use mtl_core::{Counts, Draw, DrawnFractions, Fractions, NestedFractions, RowSizes, Sizes};
 use mtl_data::{Catalog, CatalogEntry};
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
 use mtl_experiments::study::{Protocol, Resampling};
 
-use super::stamp;
+use super::{shown, stamp};
 use crate::document::{Block, Cell, Table};
 
 /// A table of more data sets is folded.
@@ -51,11 +51,44 @@ pub fn blocks(results: &Results) -> Vec<Block> {
             Resampling::Overlapping => "the splits that come with the data",
         }
     ));
+    table.notes.extend(tuning(results));
     let profile = format!("Profile {}", study.profile.name());
     table.notes.extend(study.profile_note.as_ref().map(|note| format!("{profile}: {note}.")));
     // Families have many members, of which the figures say enough.
     blocks.push(if table.rows.len() > MANY { table.folded() } else { table.shown() });
     blocks
+}
+
+/// What is tuned otherwise than by each repeat for itself, and what labels stand for.
+fn tuning(results: &Results) -> Vec<String> {
+    let study = &results.study;
+    let mut notes = Vec::new();
+    if study.tune.once {
+        notes.push(
+            "Hyperparameters are tuned once, on the parts of the first repeat; test rows of the other repeats are among those \
+             that choose them."
+                .into(),
+        );
+    }
+    if let Some(freeze) = &study.tune.freeze {
+        let params = freeze.params.join(", ");
+        notes.push(format!("{} is tuned first; the other methods take its {params}.", freeze.from.value));
+    }
+    for method in study.methods.iter().filter(|method| !method.either.is_empty()) {
+        let on = |dataset: &str| {
+            Some(format!("{} on {}", results.stands_for(dataset, &method.label)?, shown(results, dataset)))
+        };
+        let stands: Vec<String> = results.datasets().into_iter().filter_map(on).collect();
+        if !stands.is_empty() {
+            notes.push(format!(
+                "{} is the one with the better mean {} on validation rows: {}.",
+                method.label,
+                study.select.metric,
+                stands.join(", ")
+            ));
+        }
+    }
+    notes
 }
 
 /// What trains, chooses and tests.
@@ -85,6 +118,12 @@ fn parts(protocol: Protocol, folds: Option<u32>) -> String {
         Sizes::Drawn(DrawnFractions { fractions, draw }) => {
             format!("{}; they are {}", shares(fractions), drawn(draw))
         }
+        Sizes::Nested(NestedFractions { nested: Fractions { train, valid, test } }) => format!(
+            "{:.0} % of the rows of each task test; of the others {:.0} % train, {}; all are rounded down",
+            100.0 * test,
+            100.0 * train,
+            chosen(format!("{:.0} %", 100.0 * valid))
+        ),
         Sizes::Rows(RowSizes { rows: Counts { train, valid, test }, draw }) => {
             let test = test.map_or("all others".into(), |test| test.to_string());
             let chosen = chosen(valid.to_string());

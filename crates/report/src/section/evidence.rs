@@ -55,7 +55,7 @@ fn fits(results: &Results) -> Table {
     );
     table.stamp = stamp(results);
     for dataset in results.datasets() {
-        for method in &study.methods {
+        for method in study.methods.iter().filter(|method| method.either.is_empty()) {
             let Some(scores) = results.scores(dataset, &method.label) else { continue };
             let (scored, open) = scores.convergence();
             let points = || scores.scored();

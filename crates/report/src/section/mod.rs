@@ -15,6 +15,7 @@ mod recovery;
 mod sensitivity;
 mod significance;
 mod summary;
+mod topics;
 mod traces;
 
 pub use claims::{Claims, claims};
@@ -73,10 +74,19 @@ pub fn study(results: &Results, source: Source<'_>) -> Result<Vec<Block>, ChartE
             blocks.extend(sensitivity::blocks(results, show, source)?);
             blocks.push(comparison::cells(results, &judge(results, source.paper)).folded());
         }
-        Show::Curves(show) => blocks.extend(curves::blocks(results, show, source)?),
+        Show::Curves(show) => {
+            blocks.extend(curves::blocks(results, show, source)?);
+            if study.published.is_some() {
+                blocks.push(comparison::cells(results, &judge(results, source.paper)).folded());
+            }
+        }
         Show::Families(show) => blocks.extend(families::blocks(results, show, source)?),
         Show::Traces(show) => blocks.extend(traces::blocks(results, show, source)?),
         Show::Layers(show) => blocks.extend(layers::blocks(results, show, source)?),
+        Show::Topics(show) => {
+            blocks.extend(topics::blocks(results, show, source)?);
+            blocks.extend(comparison::blocks(results, source)?);
+        }
     }
     blocks.extend(evidence::blocks(results));
     Ok(blocks)

@@ -219,6 +219,7 @@ impl Protocol {
         match self.sampling.split {
             Sizes::Fractions(split) => of_rows(split),
             Sizes::Drawn(DrawnFractions { fractions, draw }) => format!("{}{}", of_rows(fractions), drawn(draw)),
+            Sizes::Nested(_) => format!("{} of {rows}", self.sampling.split),
             Sizes::Rows(RowSizes { draw, .. }) => format!("{} of each task{}", self.sampling.split, drawn(draw)),
         }
     }

@@ -12,6 +12,9 @@ use super::{CLASSES, strength, top, with_options};
 use crate::method::{Context, Family, FitError, Fitted, Info, Method, Problem};
 use crate::params::{ParamSet, ParamSpec};
 
+/// Name of the component with the norms of deviations, topics x tasks.
+pub const TOPICS: &str = "topics";
+
 const CITATION: &str = "Zhang and Lee (2020), TOMATO: A topic-wise multi-task sparsity model, CIKM";
 
 /// TOMATO-el: every task's deviation in every topic by itself, `lambda sum_kt ||s_kt||`.
@@ -31,8 +34,9 @@ const CITATION: &str = "Zhang and Lee (2020), TOMATO: A topic-wise multi-task sp
 /// of `0.9 h + 0.1 / K`, and `reconstruction` times the mean of `||M h + m - x||^2` with a trained linear map.
 ///
 /// Besides what all networks give, a fit has `||s_kt||` as the component `topics` (topics x tasks), how many of them are
-/// zero (`zeros`), and what the maps can have taken off one norm in all, `lambda sum_i r_i` (`shrink-budget`): where that is
-/// small beside first norms, there can be no zeros.
+/// zero (`zero-deviations`), the topics in which all are and in which some are (`zero-topics`, `sparse-topics`), and what the
+/// maps can have taken off one norm in all, `lambda sum_i r_i` (`shrink-budget`): where that is small beside the mean norm
+/// of the start (`first-norm`), there can be no zeros.
 pub struct TomatoEl;
 
 /// TOMATO-ex: as [`TomatoEl`], but tasks compete for topics, `lambda 1/2 sum_k (sum_t ||s_kt||)^2`.
@@ -133,16 +137,26 @@ fn fit(setting: &Setting<'_>, params: &Params, form: Form) -> Result<Fitted, Fit
     let lambda = setting.options.share(params.lambda, setting.tasks);
     let topics = Topics::new(model.layout(), form, lambda, &deviate);
     added.proximals.push(Box::new(topics.clone()));
+    let first = topics.norms(model.free());
     let mut run = setting.train(&mut model, added)?;
 
     let norms = topics.norms(model.free());
     run.penalty += topics.value(&norms);
     let matrix = Array2::from_shape_fn((params.topics, setting.tasks), |(k, t)| norms[t * params.topics + k]);
-    let mut fitted = setting.fitted(&model, &run, vec![("topics".to_owned(), matrix)])?;
+    let zeros: Vec<usize> =
+        matrix.rows().into_iter().map(|topic| topic.iter().filter(|norm| **norm == 0.0).count()).collect();
+    let mut fitted = setting.fitted(&model, &run, vec![(TOPICS.to_owned(), matrix)])?;
     let optimiser = setting.plan().optimiser;
     let budget = lambda * (0..run.steps()).map(|step| optimiser.rate(step)).sum::<f64>();
-    fitted.traces.insert("zeros".into(), vec![norms.iter().filter(|norm| **norm == 0.0).count() as f64]);
-    fitted.traces.insert("shrink-budget".into(), vec![budget]);
+    let among = |topics: &dyn Fn(usize) -> bool| zeros.iter().filter(|zeros| topics(**zeros)).count() as f64;
+    let counts = [
+        ("zero-deviations", zeros.iter().sum::<usize>() as f64),
+        ("zero-topics", among(&|zeros| zeros == setting.tasks)),
+        ("sparse-topics", among(&|zeros| zeros > 0)),
+        ("shrink-budget", budget),
+        ("first-norm", first.iter().sum::<f64>() / first.len() as f64),
+    ];
+    fitted.traces.extend(counts.map(|(name, count)| (name.to_owned(), vec![count])));
     Ok(fitted)
 }
 
