@@ -146,7 +146,8 @@ pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     for (data, found) in study.data.iter().zip(resolved) {
         let Some(variant) = &found.variant else { continue };
         for repeat in 0..study.protocol.repeats {
-            units.extend(study.methods.iter().filter(|method| method.either.is_empty()).map(|method| {
+            let runs = |m: &&MethodUse| m.either.is_empty() && !data.without.iter().any(|label| m.is(label));
+            units.extend(study.methods.iter().filter(runs).map(|method| {
                 let method = data.method(method);
                 Unit { study, data, variant, method, repeat }
             }));
@@ -320,6 +321,19 @@ impl Unit<'_> {
         let (p, m) = (self.variant.p as f64, self.variant.m as f64);
         let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
         Outlook { stored, missing, seconds: fits as f64 * fit }
+    }
+
+    /// What is stored of this unit.
+    pub fn stored(&self, store: &Store) -> Vec<CellId> {
+        let scored = match self.next(store) {
+            Next::Scored(records) => records.iter().map(|record| record.key.id()).collect(),
+            Next::Failed(cells) => cells,
+            Next::Run(_) => Vec::new(),
+        };
+        let sweep = if self.study.score == Score::Every { self.sweep() } else { Vec::new() };
+        let tuning = self.grid(store).map(|grid| self.tuning(&grid).0).unwrap_or_default();
+        let cells = sweep.iter().chain(tuning.iter().flatten()).map(Cell::id);
+        cells.chain(scored).filter(|id| store.get(id).is_some()).collect()
     }
 
     /// The points of a path with their values, means over the trials; a point without a value in each of them has none.

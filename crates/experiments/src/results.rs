@@ -267,8 +267,10 @@ impl Results {
             Some(if metric.higher_is_better() { -mean } else { mean })
         };
         for method in self.study.methods.iter().filter(|method| !method.either.is_empty()) {
-            for dataset in self.resolved.iter().filter(|r| r.variant.is_some()).map(|r| r.label.clone()) {
-                let tried = method.either.iter().map(|other| {
+            let found = self.study.data.iter().zip(&self.resolved).filter(|(_, found)| found.variant.is_some());
+            for (data, dataset) in found.map(|(data, found)| (data, found.label.clone())) {
+                let runs = method.either.iter().filter(|other| !data.without.contains(other));
+                let tried = runs.map(|other| {
                     let scores = self.scores.get(&(dataset.clone(), other.clone()))?;
                     Some((value(scores)?, other, scores.clone()))
                 });

@@ -272,6 +272,9 @@ pub struct DataEntry {
     /// those of the study and of its profiles.
     #[serde(default)]
     pub params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
+    /// Methods of the study that are not run here, by their labels.
+    #[serde(default)]
+    pub without: Vec<String>,
     /// Why results cannot be compared with the published ones, whatever they are.
     #[serde(default)]
     pub not_comparable: Option<String>,

@@ -11,11 +11,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use mtl_data::Library;
 use mtl_experiments::drive::drive;
-use mtl_experiments::paper::DataUse;
+use mtl_experiments::paper::{DataUse, MethodUse};
 use mtl_experiments::plan::{Outlook, Resolved, resolve, units};
 use mtl_experiments::results::Results;
 use mtl_experiments::run::Tally;
-use mtl_experiments::store::Record;
 use mtl_experiments::{Paper, Profile, Runner, Store, Study};
 use mtl_report::{Described, Report};
 
@@ -197,23 +196,19 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
     stop
 }
 
-/// Removes what the studies know of these methods.
+/// Removes what the studies have of these methods, by their labels or names.
 fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store) -> anyhow::Result<()> {
-    if methods.is_empty() {
-        return Ok(());
-    }
-    let mut names = Vec::new();
     for name in methods {
-        let by_label = studies.iter().flat_map(|(s, _)| &s.methods).find(|m| m.is(name));
-        match by_label {
-            Some(method) => names.push(method.entry.info.name),
-            None => names.push(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name),
+        let labelled = studies.iter().flat_map(|(s, _)| &s.methods).any(|m| m.is(name));
+        let entry = if labelled { None } else { Some(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name) };
+        for (study, found) in studies {
+            let meant = |m: &MethodUse| m.is(name) || entry == Some(m.entry.info.name);
+            for unit in units(study, found).iter().filter(|unit| meant(unit.method)) {
+                for id in unit.stored(store) {
+                    store.forget(&id)?;
+                }
+            }
         }
-    }
-    let data: Vec<_> = studies.iter().flat_map(|(_, found)| found.iter().filter_map(|r| r.variant.as_ref())).collect();
-    let affected = |r: &Record| names.contains(&r.key.method.as_str()) && data.iter().any(|v| v.spec == r.key.data);
-    for record in store.all().iter().filter(|r| affected(r)) {
-        store.forget(&record.key.id())?;
     }
     Ok(())
 }

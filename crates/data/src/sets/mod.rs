@@ -5,6 +5,7 @@ mod computers;
 mod covertype;
 mod image_features;
 mod isolet;
+mod mcsem;
 mod mnist;
 mod one_against_others;
 mod office_caltech;
@@ -75,6 +76,7 @@ const REGISTRY: &[Registered] = &[
     Registered { name: "awa2-mtl", revision: 1, loader: Loader::Read(awa2::load_mtl) },
     Registered { name: "office-caltech", revision: 1, loader: Loader::Read(office_caltech::load) },
     Registered { name: "office-caltech-mtl", revision: 1, loader: Loader::Read(office_caltech::load_mtl) },
+    Registered { name: "mcsem", revision: 1, loader: Loader::Read(mcsem::load) },
     Registered { name: "merck-metab", revision: 1, loader: Loader::Read(qsar::load_metab) },
     Registered { name: "merck-cyp", revision: 1, loader: Loader::Read(qsar::load_cyp) },
     Registered { name: "qsar-chembl15", revision: 1, loader: Loader::Read(qsar::load_chembl) },

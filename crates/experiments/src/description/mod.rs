@@ -47,6 +47,8 @@ struct DescriptionFile {
 enum ShowFile {
     /// Method label -> hyperparameters that differ from the defaults.
     Declarations(IndexMap<String, BTreeMap<String, ParamValue>>),
+    /// What methods minimise, by their labels.
+    Objectives(Vec<String>),
     /// Strengths of a method's terms, a panel for each set of hyperparameters.
     Strengths(StrengthsFile),
     /// Sizes of data sets.
@@ -102,6 +104,8 @@ pub struct Description {
 pub enum Shows {
     /// Penalties as the methods' code declares them.
     Declarations(Vec<(MethodUse, ParamSet)>),
+    /// What methods minimise, as their code declares it.
+    Objectives(Vec<MethodUse>),
     /// Strengths of a method's terms over its components.
     Strengths(Box<MethodUse>, Vec<ParamSet>),
     /// Sizes of data sets.
@@ -146,6 +150,9 @@ impl Description {
                     })
                     .collect::<Result<_, _>>()?,
             ),
+            ShowFile::Objectives(listed) => {
+                Shows::Objectives(listed.iter().map(|label| method(label)).collect::<Result<_, _>>()?)
+            }
             ShowFile::Strengths(listed) => {
                 let method = declared(method(&listed.method)?, source)?;
                 let panels = listed.panels.iter().map(|given| point(&method, given)).collect::<Result<_, _>>()?;
@@ -183,6 +190,7 @@ impl Description {
             Shows::KnownWeights(known) => known.statements.iter().map(|s| s.id.as_str()).collect(),
             Shows::Theorems(theorems) => theorems.cases.keys().map(|t| t.id()).collect(),
             Shows::Declarations(_)
+            | Shows::Objectives(_)
             | Shows::Strengths(..)
             | Shows::Sizes(_)
             | Shows::Networks(_)

@@ -28,6 +28,8 @@ pub struct DataUse {
     pub rows: Option<usize>,
     /// Centring and scaling, where they differ from the protocol's.
     pub scaling: Option<Scaling>,
+    /// Methods that are not run here.
+    pub without: Vec<String>,
     /// Values that go with this data set.
     params: IndexMap<String, IndexMap<String, Spanned<GridValue>>>,
     /// Whether the data set is another study's, whose values give way to those of this one and may be of other methods.
@@ -81,6 +83,7 @@ pub(crate) fn data_uses(
                 variants,
                 rows: entry.rows,
                 scaling: entry.scaling,
+                without: entry.without.clone(),
                 params: entry.params.clone(),
                 borrowed,
                 methods: Vec::new(),
@@ -124,6 +127,11 @@ impl DataUse {
         source: &Source,
     ) -> Result<(), YamlError> {
         self.methods.clear();
+        let known = |label: &&String| self.borrowed || declared.iter().any(|m| m.label == **label);
+        if let Some(label) = self.without.iter().find(|label| !known(label)) {
+            let message = unknown("method of this study", label, declared.iter().map(|m| m.label.as_str()));
+            return Err(source.error_below(&["data", "without", label], message));
+        }
         for (label, params) in &self.params {
             let mut params = params.clone();
             if self.borrowed {

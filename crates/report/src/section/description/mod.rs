@@ -31,6 +31,7 @@ pub fn description(
     let mut statements = Vec::new();
     match &description.shows {
         Shows::Declarations(methods) => blocks.push(declarations(description, methods).shown()),
+        Shows::Objectives(methods) => blocks.push(objectives(description, methods, source).shown()),
         Shows::Strengths(method, panels) => blocks.push(strengths(description, method, panels, source)?),
         Shows::Sizes(_) => blocks.push(sizes(description, data, source).shown()),
         Shows::Networks(networks) => blocks.push(self::networks(description, networks, source).shown()),
@@ -50,6 +51,28 @@ pub fn description(
         blocks.push(membership::statements(description, &statements));
     }
     Ok((blocks, statements))
+}
+
+/// What methods minimise, beside what the paper says of them.
+fn objectives(description: &Description, methods: &[MethodUse], source: Source<'_>) -> Table {
+    let published = description.published.as_ref().and_then(|id| source.paper.published.tables.get(id));
+    let said = |method: &MethodUse| {
+        let rows = published.iter().flat_map(|table| &table.rows);
+        let texts = rows.filter(|row| row.method.as_ref().is_some_and(|name| method.is(name)));
+        texts.filter_map(|row| row.text.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let caption = format!("{}. {}", description.source, description.title);
+    let mut table = Table::new(&description.id, caption, &["method", "what it is", "minimises", "the paper's words"]);
+    for method in methods {
+        let info = &method.entry.info;
+        table.rows.push(vec![
+            Cell::text(&method.label),
+            Cell::text(info.summary),
+            Cell::text(info.objective),
+            Cell::text(said(method)),
+        ]);
+    }
+    table
 }
 
 /// A strength as a product of one of the method's strengths and a power of phi, found by trying values whose products
