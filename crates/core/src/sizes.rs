@@ -114,7 +114,11 @@ impl NestedFractions {
         let test_rows = part(test, n);
         let sizes = [part(train, n - test_rows), part(valid, n - test_rows), test_rows];
         let empty = sizes.iter().zip([train, valid, test]).any(|(size, f)| *size == 0 && f > 0.0);
-        if empty { Err(format!("{n} rows are too few for a {train}/{valid} split of what {test} leaves")) } else { Ok(sizes) }
+        if empty {
+            Err(format!("{n} rows are too few for a {train}/{valid} split of what {test} leaves"))
+        } else {
+            Ok(sizes)
+        }
     }
 }
 
@@ -319,7 +323,11 @@ mod tests {
         assert_eq!((sizes.test_over_train(), sizes.training_rows(22)), (Some(0.2 / (0.8 * 0.8)), Some(14)));
         assert_eq!(sizes.to_string(), "0.8/0.2 of what 0.2 leaves");
         assert!(read(&text.replace("0.8", "0.9")).unwrap().check().unwrap_err().contains("up to 1 together"));
-        assert!(read(r#"{"nested":{"train":0.8,"valid":0.2,"test":0.2},"train":0.5}"#).unwrap_err().contains("nothing else"));
+        assert!(
+            read(r#"{"nested":{"train":0.8,"valid":0.2,"test":0.2},"train":0.5}"#)
+                .unwrap_err()
+                .contains("nothing else")
+        );
     }
 
     #[test]

@@ -220,6 +220,32 @@ fn features_that_somebody_made_are_read() {
     assert!(error.to_string().contains("found 40 columns of labels, expected 80"), "{error}");
 }
 
+#[test]
+fn reactions_become_shares() {
+    let (cache, mirror) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let library = library(cache.path(), mirror.path(), Catalog::embedded());
+    let floats = |values: &[f32]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    // Two posts for each of twelve channels.
+    let inputs: Vec<f32> = (0..48).map(|v| v as f32).collect();
+    put(mirror.path(), "mcsem/mcsem_x.npy", npy("<f4", "(24, 2)", &floats(&inputs)));
+    let counts: Vec<f32> = (0..120).map(|cell| if cell % 5 == 3 { 1.5 } else { 0.0 }).collect();
+    put(mirror.path(), "mcsem/mcsem_y.npy", npy("<f4", "(24, 5)", &floats(&counts)));
+    let channels: Vec<f32> = (0..24).map(|row| (row % 12) as f32).collect();
+    put(mirror.path(), "mcsem/mcsem_task.npy", npy("<f4", "(24, 1)", &floats(&channels)));
+    let data = library.load(&DatasetSpec::new("mcsem"), &seed()).unwrap();
+    assert_eq!((data.n_tasks(), data.target), (12, mtl_core::Target::Classes(5)));
+    assert_eq!(*data.tasks[1].x, array![[2.0, 3.0], [26.0, 27.0]]);
+    assert_eq!(data.tasks[1].y.to_vec(), [3.0, 3.0]);
+    let shares = &data.likelihoods.as_ref().unwrap()[1];
+    assert!((shares[[0, 3]] - 0.8).abs() < 1e-7 && (shares[[0, 0]] - 0.05).abs() < 1e-7, "{shares}");
+
+    put(mirror.path(), "mcsem/mcsem_y.npy", npy("<f4", "(30, 4)", &floats(&counts)));
+    let cache = tempfile::tempdir().unwrap();
+    let library = self::library(cache.path(), mirror.path(), Catalog::embedded());
+    let error = library.load(&DatasetSpec::new("mcsem"), &seed()).unwrap_err();
+    assert!(error.to_string().contains("expected 5 a post"), "{error}");
+}
+
 /// A file in MNIST's format.
 fn idx(sizes: &[u32], data: &[u8]) -> Vec<u8> {
     let sizes: Vec<u8> = sizes.iter().flat_map(|size| size.to_be_bytes()).collect();

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use mtl_core::{Counts, Draw, DrawnFractions, Fractions, RowSizes, Scaler, Scaling, Seed, Split, Target, Task};
+use mtl_core::{
+    Counts, Draw, DrawnFractions, Fractions, NestedFractions, RowSizes, Scaler, Scaling, Seed, Split, Target, Task,
+};
 use mtl_data::fetch::Trust;
 use mtl_data::fingerprint::{Fingerprint, TOLERANCE};
 use mtl_data::{DatasetSpec, FetchOptions, Fetcher, Library, LoadError, Mirror};
@@ -558,4 +560,38 @@ fn a_part_that_is_missing_makes_the_set_unavailable() {
         }
         Err(other) => panic!("{other}"),
     }
+}
+
+#[test]
+fn samples_of_the_tomato_paper() {
+    let cache = tempfile::tempdir().unwrap();
+    let Some(library) = library(cache.path()) else { return };
+    let nested = NestedFractions { nested: Fractions { train: 0.8, valid: 0.2, test: 0.2 } };
+    // Rows of the three parts as the authors' logs and the specification have them.
+    let parts = |data: &mtl_core::MultiTask| {
+        let split = Split::nested(data, None, nested, &seed()).unwrap();
+        [&split.train, &split.valid, &split.test].map(|part| part.iter().map(|rows| rows.len()).sum::<usize>())
+    };
+
+    let school = library.load(&DatasetSpec::new("school-classes"), &seed()).unwrap();
+    assert_eq!((school.n_tasks(), school.n_samples(), school.target), (139, 15362, Target::Classes(3)));
+    let labels = || school.tasks.iter().flat_map(|task| task.y.iter());
+    let shares = [0.0, 1.0, 2.0].map(|c| labels().filter(|y| **y == c).count() as f64 / 153.62);
+    assert!(shares.iter().zip([21.7, 29.9, 48.4]).all(|(a, b)| (a - b).abs() < 0.05), "{shares:?}");
+    assert_eq!(parts(&school), [9815, 2413, 3023]);
+
+    let digits = library.load(&DatasetSpec::new("mnist-mtl"), &seed()).unwrap();
+    assert_eq!((digits.n_tasks(), digits.n_features(), digits.n_samples()), (10, 64, 18000));
+    assert!(digits.tasks.iter().all(|task| task.y.iter().filter(|y| **y == 1.0).count() == 900));
+    assert_eq!(parts(&digits), [11520, 2880, 3600]);
+    // Pixels from 0 to 255: the first component spreads over hundreds.
+    let first: Vec<f64> = digits.tasks.iter().flat_map(|task| task.x.column(0).to_vec()).collect();
+    assert!((first.iter().map(|v| v * v).sum::<f64>() / 18000.0).sqrt() > 300.0);
+
+    for (design, rows) in [("20x2", 38), ("50x1", 59)] {
+        let spec = DatasetSpec::new("office-caltech-mtl").with("design", design);
+        let things = library.load(&spec, &seed()).unwrap();
+        assert_eq!((things.n_tasks(), things.n_features(), things.n_samples()), (10, 500, 10 * rows));
+    }
+    assert!(matches!(library.load(&DatasetSpec::new("mcsem"), &seed()), Err(LoadError::Unavailable(_))));
 }

@@ -9,10 +9,10 @@ use crate::results::Scores;
 use crate::store::{Outcome, PointResult, Record};
 
 /// The relative measures with what they are made of: a value for each task, and then one for all rows together.
-const GAINS: [(Metric, fn(&PointResult) -> Option<Vec<f64>>); 2] =
-    [(Metric::AccuracyGain, accuracies), (Metric::ErrorCut, |point| {
-        Some(accuracies(point)?.into_iter().map(|accuracy| accuracy - 1.0).collect())
-    })];
+const GAINS: [(Metric, fn(&PointResult) -> Option<Vec<f64>>); 2] = [
+    (Metric::AccuracyGain, accuracies),
+    (Metric::ErrorCut, |point| Some(accuracies(point)?.into_iter().map(|accuracy| accuracy - 1.0).collect())),
+];
 
 fn accuracies(point: &PointResult) -> Option<Vec<f64>> {
     let test = point.metrics.get(&Part::Test)?;

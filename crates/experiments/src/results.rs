@@ -249,8 +249,7 @@ impl Results {
         resolved: Vec<Resolved>,
         scores: impl IntoIterator<Item = ((String, String), Scores)>,
     ) -> Self {
-        let mut results =
-            Self { study, resolved, scores: scores.into_iter().collect(), stands_for: BTreeMap::new() };
+        let mut results = Self { study, resolved, scores: scores.into_iter().collect(), stands_for: BTreeMap::new() };
         results.choose();
         results.compare();
         results

@@ -29,7 +29,8 @@ fn one_split_chooses_for_all_repeats_and_one_method_for_the_others() {
     // A stage that has not come yet counts what it may try.
     let empty = Store::reading(&folder.beside("nowhere"));
     let mut seen = std::collections::HashSet::new();
-    let missing: usize = units(&results.study, &results.resolved).iter().map(|u| u.outlook(&empty, &mut seen).missing).sum();
+    let missing: usize =
+        units(&results.study, &results.resolved).iter().map(|u| u.outlook(&empty, &mut seen).missing).sum();
     assert!(missing >= 4, "{missing}");
 }
 
@@ -136,7 +137,11 @@ metrics: [nMSE]
     assert_eq!(points(1), [named("D GL", "3 sum")]);
     for (from, to, says) in [
         ("labels: [D]", "labels: [F]", "`F`"),
-        ("{study: s, labels: [D]}", "{study: s, labels: [D]}\ndata: [{label: D, dataset: synthetic-gl}]", "takes the place"),
+        (
+            "{study: s, labels: [D]}",
+            "{study: s, labels: [D]}\ndata: [{label: D, dataset: synthetic-gl}]",
+            "takes the place",
+        ),
         ("study: s,", "study: s2,", "no data sets of its own"),
     ] {
         folder.write("s2", second);
@@ -157,7 +162,11 @@ fn what_makes_no_sense_is_refused() {
         ("reference: GL", "reference: GL\ntune: {freeze: {from: GL, params: [gama]}}", "gama"),
         ("reference: GL", "reference: GL\ntune: {freeze: {from: Ridge, params: [gamma]}}", "Ridge"),
         ("dataset: synthetic-gl}", "dataset: synthetic-gl, without: [Ridge]}", "Ridge"),
-        ("split: {train: 0.6, valid: 0.2, test: 0.2}", "split: {nested: {train: 0.8, valid: 0.2, test: 0.2}}\n  official: true", "not nested"),
+        (
+            "split: {train: 0.6, valid: 0.2, test: 0.2}",
+            "split: {nested: {train: 0.8, valid: 0.2, test: 0.2}}\n  official: true",
+            "not nested",
+        ),
     ] {
         let folder = Folder::new();
         folder.replace("s", from, to);

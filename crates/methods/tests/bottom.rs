@@ -182,7 +182,10 @@ fn deviations_shrink_as_far_as_their_budget_goes() {
             assert!((some.traces["shrink-budget"][0] - lambda * rates).abs() < 1e-9 * rates);
             let norms = topics(&some);
             assert_eq!(some.traces["zero-deviations"][0], norms.iter().filter(|norm| **norm == 0.0).count() as f64);
-            assert!(some.traces["zero-deviations"][0] > 0.0 && norms.sum() < 0.9 * topics(&free).sum(), "{name}: {norms}");
+            assert!(
+                some.traces["zero-deviations"][0] > 0.0 && norms.sum() < 0.9 * topics(&free).sum(),
+                "{name}: {norms}"
+            );
             let value = match name {
                 "tomato-el" => lambda * norms.sum(),
                 _ => lambda / 2.0 * norms.rows().into_iter().map(|topic| topic.sum().powi(2)).sum::<f64>(),

@@ -200,7 +200,8 @@ fn stop_on_interrupt() -> Arc<AtomicBool> {
 fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store) -> anyhow::Result<()> {
     for name in methods {
         let labelled = studies.iter().flat_map(|(s, _)| &s.methods).any(|m| m.is(name));
-        let entry = if labelled { None } else { Some(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name) };
+        let entry =
+            if labelled { None } else { Some(mtl_methods::method(name).map_err(anyhow::Error::msg)?.info.name) };
         for (study, found) in studies {
             let meant = |m: &MethodUse| m.is(name) || entry == Some(m.entry.info.name);
             for unit in units(study, found).iter().filter(|unit| meant(unit.method)) {

@@ -22,7 +22,9 @@ pub(super) fn load(_: &Options, files: &mut Files<'_>) -> Result<MultiTask, Load
     let rows = inputs.nrows();
     if counts.dim() != (rows, EMOTICONS) || channels.len() != rows {
         let (found, tasks) = (counts.dim(), channels.len());
-        return Err(files.corrupt(format!("found {found:?} counts and {tasks} channels of {rows} posts, expected {EMOTICONS} a post")));
+        return Err(files.corrupt(format!(
+            "found {found:?} counts and {tasks} channels of {rows} posts, expected {EMOTICONS} a post"
+        )));
     }
     if let Some(count) = counts.iter().find(|count| !(count.is_finite() && **count >= 0.0)) {
         return Err(files.corrupt(format!("found {count} reactions, expected a number from 0 on")));

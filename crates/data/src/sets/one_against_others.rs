@@ -63,7 +63,9 @@ fn rows(classes: ArrayView1<'_, f64>, count: usize, design: Design) -> Result<Ve
     for (row, class) in classes.iter().enumerate() {
         let known = (0.0..count as f64).contains(class) && class.fract() == 0.0;
         let of_class = known.then(|| &mut members[*class as usize]);
-        of_class.ok_or_else(|| format!("row {}: found class {class}, expected one from 0 to {}", row + 1, count - 1))?.push(row);
+        of_class
+            .ok_or_else(|| format!("row {}: found class {class}, expected one from 0 to {}", row + 1, count - 1))?
+            .push(row);
     }
     let apart = positives + (count - 1) * negatives <= pool;
     let needed = positives + if apart { (count - 1) * negatives } else { negatives };
@@ -122,6 +124,8 @@ mod tests {
         assert_eq!(error, "found 9 rows of class 0, expected at least 10");
         assert!(rows(few.view(), 1, Design { positives: 1, negatives: 1, pool: 1 }).is_ok());
         let wrong = Array1::from_elem(3, 1.5);
-        assert!(rows(wrong.view(), 2, Design { positives: 1, negatives: 1, pool: 2 }).unwrap_err().contains("class 1.5"));
+        assert!(
+            rows(wrong.view(), 2, Design { positives: 1, negatives: 1, pool: 2 }).unwrap_err().contains("class 1.5")
+        );
     }
 }

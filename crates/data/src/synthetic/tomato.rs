@@ -132,11 +132,13 @@ fn rows(recipe: &Recipe, seed: u32) -> MultiTask {
     let likelihoods = order.iter().map(|&task| drawn[task].1.clone()).collect();
     let features = (1..=FEATURES).map(|i| format!("x{i}")).collect();
     let data = MultiTask::new(features, Target::Classes(recipe.classes as u32), tasks);
-    data.and_then(|data| data.with_likelihoods(likelihoods)).expect("a softmax is a distribution, and normal numbers are finite")
+    data.and_then(|data| data.with_likelihoods(likelihoods))
+        .expect("a softmax is a distribution, and normal numbers are finite")
 }
 
 fn task_of(recipe: &Recipe, parameters: &Parameters, task: usize, random: &mut RandomState) -> (Task, Array2<f64>) {
-    let mut x = random.normals((recipe.samples, FEATURES), if let Inputs::AroundCores { sd, .. } = recipe.inputs { sd } else { 1.0 });
+    let mut x = random
+        .normals((recipe.samples, FEATURES), if let Inputs::AroundCores { sd, .. } = recipe.inputs { sd } else { 1.0 });
     if let Inputs::AroundCores { .. } = recipe.inputs {
         for mut row in x.rows_mut() {
             row += &parameters.cores.row(random.whole(recipe.topics as u32 - 1));
@@ -222,7 +224,11 @@ mod tests {
         let w0 = [-0.217_678_963_740, 0.821_455_354_592, 1.481_277_809_039, 1.331_864_042_231, -0.361_865_371_996];
         close(&parameters.common.row(0).to_vec(), &w0, 1e-11);
         close(&[parameters.common.sum()], &[5.030_509_761_552], 1e-9);
-        close(&parameters.cores.slice(s![0, ..3]).to_vec(), &[1.050_203_545_821, 0.779_691_836_225, 0.806_709_930_745], 1e-11);
+        close(
+            &parameters.cores.slice(s![0, ..3]).to_vec(),
+            &[1.050_203_545_821, 0.779_691_836_225, 0.806_709_930_745],
+            1e-11,
+        );
         let special: Vec<Vec<usize>> =
             parameters.special.iter().map(|tasks| tasks.iter().map(|(task, _)| *task).collect()).collect();
         assert_eq!(special, [[8, 10, 5], [6, 11, 7], [4, 1, 9], [10, 0, 11]]);
@@ -248,7 +254,11 @@ mod tests {
         assert_eq!(counts(&data, 2), [1707, 10_293]);
         // Fig. 4(a) of the paper: by the order of names, tasks 2 and 7 in one topic, 9 and 0 in the other.
         let norms = deviations(&spec("synthetic-tomato-case")).unwrap();
-        close(&[norms[[0, 2]], norms[[0, 7]], norms[[1, 9]], norms[[1, 0]]], &[32.9274, 30.2095, 32.0921, 31.4518], 1e-4);
+        close(
+            &[norms[[0, 2]], norms[[0, 7]], norms[[1, 9]], norms[[1, 0]]],
+            &[32.9274, 30.2095, 32.0921, 31.4518],
+            1e-4,
+        );
         assert_eq!(norms.iter().filter(|norm| **norm > 0.0).count(), 4);
         assert_eq!(deviations(&DatasetSpec::new("school")), None);
     }

@@ -101,7 +101,16 @@ impl Methods {
                 mtl_methods::method(&file.method.value).map_err(|message| source.error(&file.method, message))?;
             let grid = Grid::parse(&file.params, &file.conditions, entry, &source)?;
             let (family, at) = (label.clone(), BTreeMap::new());
-            let used = MethodUse { label: label.clone(), family, at, entry, grid, scaling: None, note: file.note, either: Vec::new() };
+            let used = MethodUse {
+                label: label.clone(),
+                family,
+                at,
+                entry,
+                grid,
+                scaling: None,
+                note: file.note,
+                either: Vec::new(),
+            };
             uses.insert(label, used);
         }
         Ok(Self { source, uses })

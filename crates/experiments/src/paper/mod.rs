@@ -21,7 +21,9 @@ use self::methods::used;
 use crate::description::Description;
 use crate::published::Published;
 use crate::results::same;
-use crate::study::{Finding, Narrowing, OptionValues, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile, Tune};
+use crate::study::{
+    Finding, Narrowing, OptionValues, PaperFile, Profile, Protocol, Score, Select, Show, StudyFile, Tune,
+};
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
 /// A paper and everything its folder says.

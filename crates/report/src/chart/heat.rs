@@ -30,12 +30,11 @@ pub enum Colours {
     Signed,
     /// From white at 0 to black at 1.
     Shares,
-    /// White at 0, and from grey to black by the logarithm, over six decades up to the largest value of the row.
+    /// White at 0, and from grey to black by the root of the value, up to the largest of the row: what is zero is told from
+    /// what is small.
     Norms,
 }
 
-/// How far below the largest norms can be told apart.
-const DECADES: f64 = 6.0;
 /// The grey of what is just not zero.
 const FAINT: f64 = 0.15;
 
@@ -117,7 +116,9 @@ impl Chart for Heat {
             let (left, frame) = (row.left(), row.frame());
             canvas.text(name, LEFT, top - HEAD + 14.0, 14.0, Align::Left, BLACK)?;
             let largest = match colours {
-                Colours::Signed | Colours::Norms => panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs())),
+                Colours::Signed | Colours::Norms => {
+                    panels.iter().flat_map(|p| &p.values).fold(1e-12_f64, |m, v| m.max(v.abs()))
+                }
                 Colours::Shares => 1.0,
             };
             for (c, panel) in panels.iter().enumerate() {
@@ -190,8 +191,7 @@ fn colour_bar<DB: DrawingBackend>(
     let size = (12.0, height);
     let value = |v: f64| match colours {
         Colours::Signed => 1.0 - 2.0 * v,
-        Colours::Shares => 1.0 - v,
-        Colours::Norms => 10.0_f64.powf(-DECADES * v),
+        Colours::Shares | Colours::Norms => 1.0 - v,
     };
     bitmap(canvas, (x, y), size, &|_, v| colours.of(value(v)))?;
     canvas.frame((x, y), size)?;
@@ -236,7 +236,7 @@ impl Colours {
             Self::Signed => (if value < 0.0 { BLUE } else { RED }, size.sqrt()),
             Self::Shares => (DARK, size),
             Self::Norms if size == 0.0 => (DARK, 0.0),
-            Self::Norms => (DARK, FAINT + (1.0 - FAINT) * (1.0 + size.log10() / DECADES).max(0.0)),
+            Self::Norms => (DARK, FAINT + (1.0 - FAINT) * size.sqrt()),
         };
         let [r, g, b] = end.map(|c| (255.0 + share * (c - 255.0)).round() as u8);
         RGBColor(r, g, b)

@@ -73,8 +73,9 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
     let ys = || lines.iter().flat_map(|l| l.points.iter().map(|p| p.y));
     let (least, most) = ys().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
     let y = match quantity {
-        Quantity::Metric(_) if !(least > 0.0 && most >= 100.0 * least) => Scale::Linear,
-        _ => Scale::Log10,
+        Quantity::Metric(_) if most < 100.0 * least => Scale::Linear,
+        _ if least > 0.0 => Scale::Log10,
+        _ => Scale::Linear,
     };
     LinePanel {
         title: format!("{}, {}", shown(results, dataset), quantity.name()),

@@ -26,7 +26,7 @@ pub fn blocks(results: &Results, show: &Topics, source: Source<'_>) -> Result<Ve
     if rows.iter().any(|row| !row.panels.is_empty()) {
         let caption = format!(
             "{}: norms of what tasks add in topics, topics x tasks, in repeat {}. White is exactly zero; colours go by the \
-             logarithm. Tasks are in the order of their names.",
+             root of the norm. Tasks are in the order of their names.",
             study.source,
             show.repeat + 1
         );
