@@ -56,8 +56,13 @@ impl Runner<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let record = self.record(cell, &preparations)?;
+            // Another process on the same store may have run it meanwhile.
+            let there = self.store.get(&cell.id()).is_some();
+            let record = if there { None } else { self.record(cell, &preparations)? };
             preparations.done(&cell.key);
+            if there {
+                tick(cell);
+            }
             if let Some(record) = record {
                 let counter = if record.points().is_empty() { &failed } else { &done };
                 counter.fetch_add(1, Ordering::Relaxed);

@@ -8,3 +8,4 @@ pub mod methods;
 pub mod predict;
 pub mod replicate;
 pub mod report;
+pub mod store;

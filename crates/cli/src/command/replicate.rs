@@ -19,7 +19,7 @@ use mtl_experiments::store::Record;
 use mtl_experiments::{Paper, Profile, Runner, Store, Study};
 use mtl_report::{Described, Report};
 
-use crate::args::{DataArgs, StoreArgs};
+use crate::args::{DataArgs, StoreArgs, warn};
 use crate::output::{check_writable, emit, write_atomically};
 use crate::progress::Bars;
 use crate::table::{Column, Table, count};
@@ -156,11 +156,11 @@ impl Replicate {
         let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
         let found = self.wanted.find()?;
         if self.list {
-            emit(plan(&found, &Store::reading(&found.store), jobs))?;
+            emit(plan(&found, &Store::reading(&found.store).telling(warn), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
         check_writable(&found.out)?;
-        let store = Store::open(&found.store)?;
+        let store = Store::open(&found.store)?.telling(warn);
         forget(&self.force, &found.studies, &store)?;
         let stop = stop_on_interrupt();
         let runner = Runner { library: &found.library, store: &store, jobs, stop, limit: Some(limit) };

@@ -113,6 +113,11 @@ impl Record {
         }
     }
 
+    /// Names and content hashes of the arrays kept beside it.
+    pub fn artifacts(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.points().iter().flat_map(|point| &point.artifacts)
+    }
+
     /// The point a score is about.
     pub fn scored(&self) -> Option<&PointResult> {
         self.points().last()
