@@ -4,37 +4,11 @@
 
 mod driver;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use driver::{Folder, Run};
-
-/// A workspace with one small paper.
-fn workspace() -> Folder {
-    let folder = Folder::new();
-    let to = folder.file("experiments/tiny");
-    std::fs::create_dir_all(&to).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
-        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
-    }
-    folder
-}
-
-fn export(folder: &Folder, store: &str) -> String {
-    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
-    }
-    found.sort();
-    found
-}
+use driver::{Folder, Run, export, files, spawn, workspace};
 
 #[test]
 fn threads_and_interruptions_leave_no_trace() {
@@ -60,13 +34,6 @@ fn threads_and_interruptions_leave_no_trace() {
     let resumed = folder.mtl("replicate tiny --offline --jobs 2 --store three --out elsewhere").ok();
     assert!(!resumed.stdout.contains(" 0 run now"), "{resumed:?}");
     assert_eq!(export(&folder, "three"), reference);
-}
-
-fn spawn(folder: &Folder, arguments: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mtl"));
-    command.args(arguments.split_whitespace()).current_dir(folder.path());
-    command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until a folder holds so many files or the program has ended; gives their number.

@@ -36,8 +36,13 @@ impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.file.display(), self.reason)?;
         match &self.fate {
-            Fate::Quarantined(to) => write!(f, "; moved to {}, and its cell runs again", to.display()),
-            Fate::Left => f.write_str("; not used (to move it out of the way: mtl store check --mend)"),
+            Fate::Quarantined(to) if self.file.starts_with("records") => {
+                write!(f, "; moved to {}, and its cell runs again", to.display())
+            }
+            Fate::Quarantined(to) => {
+                write!(f, "; moved to {} (to have its cell run again: mtl store check --mend)", to.display())
+            }
+            Fate::Left => f.write_str("; not used (to mend the store: mtl store check --mend)"),
             Fate::Spared => f.write_str("; not used, left alone"),
         }
     }

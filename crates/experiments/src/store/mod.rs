@@ -262,10 +262,17 @@ impl Store {
         Ok(hash)
     }
 
-    /// A matrix that was kept; `None` if it is missing or damaged.
+    /// A matrix that was kept; `None` if it is missing or damaged, of which the listener is told.
     pub fn matrix(&self, hash: &str) -> Option<Array2<f64>> {
-        let bytes = self.artifact(&self.artifact_path(hash)).ok()?;
-        Array2::read_npy(bytes.as_slice()).ok()
+        let path = self.artifact_path(hash);
+        match self.artifact(&path) {
+            Ok(bytes) => Array2::read_npy(bytes.as_slice()).ok(),
+            Err(Absence::Missing) => {
+                self.report(&path, "a record refers to it, but it is missing".into(), Fate::Left);
+                None
+            }
+            Err(Absence::Damaged(_) | Absence::Unreadable(_)) => None,
+        }
     }
 
     /// Reads an artifact, whose name is the hash of its content.

@@ -98,7 +98,9 @@ impl Survey {
     /// Whether what is damaged or missing was moved away, all of it.
     pub fn is_mended(&self) -> bool {
         let moved = |damage: &Damage| matches!(damage.fate, Fate::Quarantined(_));
-        self.damaged.iter().all(moved) && self.incomplete.iter().all(|i| i.moved.is_some()) && self.unreadable.is_empty()
+        self.damaged.iter().all(moved)
+            && self.incomplete.iter().all(|i| i.moved.is_some())
+            && self.unreadable.is_empty()
     }
 
     fn note(&mut self, absence: Absence) {

@@ -55,7 +55,11 @@ fn text(survey: &Survey, mend: bool) -> String {
     let _ = writeln!(text, "records    {} with results, {} of failed cells", survey.done, survey.failed);
     let _ = writeln!(text, "artifacts  {}, {} of them of no record", survey.artifacts, survey.orphans);
     if survey.temporaries > 0 {
-        let _ = writeln!(text, "temporary  {}, of runs in progress or left by dead ones", count(survey.temporaries, "file"));
+        let _ = writeln!(
+            text,
+            "temporary  {}, of runs in progress or left by dead ones",
+            count(survey.temporaries, "file")
+        );
     }
     if survey.quarantined > 0 {
         let _ = writeln!(text, "quarantine {}, each with the reason beside it", count(survey.quarantined, "file"));
