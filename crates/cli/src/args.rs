@@ -30,6 +30,8 @@ pub enum Command {
     Replicate(command::replicate::Replicate),
     /// Write a paper's report and figures from stored results, running nothing
     Report(command::report::Report),
+    /// Run a report again from nothing and compare every value
+    Reproduce(command::reproduce::Reproduce),
     /// Write stored results as a table
     Export(command::export::Export),
     /// Check, tidy or compare stores of results
@@ -52,6 +54,7 @@ impl Command {
         match self {
             Self::Replicate(c) => c.run(),
             Self::Report(c) => c.run(),
+            Self::Reproduce(c) => c.run(),
             Self::Export(c) => c.run(),
             Self::Store(c) => c.run(),
             Self::Datasets(c) => c.run(),

@@ -63,6 +63,48 @@ fn control_c_ends_with_130_and_says_how_to_go_on() {
     assert!(!folder.file("reports").exists(), "no report of half a run");
 }
 
+/// What a report says of itself is enough to make it again; what was tampered with is found.
+#[test]
+fn a_report_is_reproduced_from_what_it_says() {
+    let folder = workspace();
+    folder.mtl("replicate tiny --profile smoke --only declared,fig3,table1 --offline").ok();
+    let metadata: serde_json::Value =
+        serde_json::from_str(&folder.read("reports/tiny/ro-crate-metadata.json")).unwrap();
+    let graph = metadata["@graph"].as_array().unwrap();
+    let entity = |id: &str| graph.iter().find(|e| e["@id"] == id).unwrap_or_else(|| panic!("no {id} in {metadata:#}"));
+    assert_eq!(entity("ro-crate-metadata.json")["about"]["@id"], "./");
+    let parts = entity("./")["hasPart"].as_array().unwrap();
+    assert!(parts.len() > 10);
+    for part in parts {
+        let path = part["@id"].as_str().unwrap();
+        let size = folder.read(&format!("reports/tiny/{path}")).len();
+        assert_eq!(entity(path)["contentSize"], size.to_string(), "{path}");
+    }
+    let software = entity("#software-1")["version"].as_str().unwrap();
+    for words in ["mtl ", "commit ", "rustc ", "Cargo.lock sha256 "] {
+        assert!(software.contains(words), "{software}");
+    }
+    let page = folder.read("reports/tiny/index.md");
+    assert!(page.contains("## Provenance") && page.contains(software), "{page}");
+
+    let again = folder.mtl("reproduce reports/tiny --into again -- --offline --jobs 1").ok();
+    assert!(again.stdout.contains("reproduced: all values are the same"), "{again:?}");
+    assert!(again.stdout.contains("tolerance 0 (the same kind of processor)"), "{again:?}");
+    // Every file but those with times is the same to the last byte.
+    for table in ["table1.csv", "table1-cells.tex", "fig3.csv", "provenance-seeds.csv"] {
+        let table = format!("reports/tiny/tables/{table}");
+        assert_eq!(folder.read(&table), folder.read(&format!("again/{table}")));
+    }
+
+    let table = folder.read("reports/tiny/tables/table1.csv");
+    folder.write("reports/tiny/tables/table1.csv", &table.replacen("0.", "0.9", 1));
+    let found = folder.mtl("reproduce reports/tiny --into again -- --offline");
+    assert_eq!(found.code, 1, "{found:?}");
+    assert!(found.stdout.contains("DIFFERS    1 value\n") && found.stdout.contains("table1 "), "{found:?}");
+    folder.mtl("reproduce experiments").refused(&["ro-crate-metadata.json", "mtl replicate"]);
+    folder.mtl("reproduce reports/tiny --into .").refused(&["would overwrite the report itself"]);
+}
+
 #[test]
 fn a_second_run_computes_nothing_and_writes_the_same() {
     let folder = workspace();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mtl_core::metric::METRICS_REVISION;
 use mtl_core::{Seed, Split, split::Part};
-use mtl_data::{DatasetSpec, Library, LoadError, sets};
+use mtl_data::{DatasetSpec, FetchedFile, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
 use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
@@ -46,6 +46,8 @@ pub struct Variant {
     pub rows: usize,
     /// Mean rows of a task in the three parts of the first split that the data come with, if they do.
     pub official: Option<[f64; 3]>,
+    /// The files it was made from; none for a synthetic set.
+    pub files: Vec<FetchedFile>,
 }
 
 /// Looks for the first variant that can be had.
@@ -65,6 +67,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                     samples: tasks.n_samples(),
                     rows: tasks.n_rows(),
                     official: tasks.official.as_deref().and_then(<[Split]>::first).map(mean_rows),
+                    files: library.files(spec)?,
                 };
                 return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
             }
@@ -228,6 +231,17 @@ impl Unit<'_> {
         let grid: Vec<_> = cells.iter().filter_map(|trials| Some(&trials.first()?.key.path)).collect();
         let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
         (cells, Some(selection), Vec::new())
+    }
+
+    /// Every stored record behind this unit's score: of the fits that tuned it, and of those that were scored.
+    pub fn records(&self, store: &Store) -> Vec<Arc<Record>> {
+        let tuned = self.tuning().0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
+        let scored = match self.next(store) {
+            Next::Scored(records) => records,
+            Next::Failed(cells) => cells.iter().filter_map(|id| store.get(id)).collect(),
+            Next::Run(_) => Vec::new(),
+        };
+        tuned.chain(scored).collect()
     }
 
     /// Number of fits that tuned this unit, and of those among them that did not converge.

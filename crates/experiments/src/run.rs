@@ -31,6 +31,8 @@ pub struct Runner<'a> {
     pub stop: Arc<AtomicBool>,
     /// Time allowed for one cell.
     pub limit: Option<Duration>,
+    /// What the program was built from, for the records.
+    pub software: &'a str,
 }
 
 /// How a batch of cells ended.
@@ -101,7 +103,7 @@ impl Runner<'_> {
         let circumstances = Circumstances {
             seconds: time.as_secs_f64(),
             finished: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-            software: env!("CARGO_PKG_VERSION").into(),
+            software: self.software.into(),
             cpu: cpu(),
             seeds: seeds.map(|(name, seed)| (name.to_owned(), seed.short())).into(),
         };

@@ -22,6 +22,7 @@ use mtl_report::{Described, Report};
 use crate::args::{DataArgs, StoreArgs, warn};
 use crate::output::{check_writable, emit, write_atomically};
 use crate::progress::Bars;
+use crate::software;
 use crate::table::{Column, Table, count};
 use crate::workspace::Workspace;
 
@@ -163,7 +164,8 @@ impl Replicate {
         let store = Store::open(&found.store)?.telling(warn);
         forget(&self.force, &found.studies, &store)?;
         let stop = stop_on_interrupt();
-        let runner = Runner { library: &found.library, store: &store, jobs, stop, limit: Some(limit) };
+        let (software, limit) = (software::describe(), Some(limit));
+        let runner = Runner { library: &found.library, store: &store, jobs, stop, limit, software: &software };
         let tally = drive(&found.studies, &runner, &Bars::default())?;
         if tally.interrupted {
             eprintln!("stopped; {} cells are stored. Run the same command to go on.", tally.done);

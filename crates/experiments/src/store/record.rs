@@ -66,7 +66,7 @@ pub struct Circumstances {
     pub seconds: f64,
     /// When it ended, in seconds since 1970.
     pub finished: u64,
-    /// Version of this software.
+    /// What the program was built from: version, commit, compiler, hash of `Cargo.lock`.
     pub software: String,
     /// Architecture and vector extensions: results are bit-identical only where these agree.
     pub cpu: String,
