@@ -161,7 +161,7 @@ mod tests {
         assert!(!same("0.1234 ± 0.0100 [close]", "0.1235 ± 0.0100 [close]", 0.0));
         assert!(!same("0.1234 ± 0.0100 [close]", "0.1236 ± 0.0100 [close]", 1e-6));
         assert!(!same("0.1234 [close]", "0.1234 [differs]", 1e-6));
-        assert!(same("1.00e-5", "1.01e-5", 1e-9) && !same("p 1.00e+5", "p 1.02e+5", 1e-9));
+        assert!(same("p 1.00e-5", "p 1.01e-5", 1e-9) && !same("p 1.00e+5", "p 1.02e+5", 1e-9));
     }
 
     #[test]
