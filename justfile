@@ -23,3 +23,7 @@ figures paper *options:
 # Report of a paper from stored results
 report paper *options:
     cargo run --release -- report {{paper}} {{options}}
+
+# One archive of the committed state that builds and runs without a network: sources, crates, data
+dist:
+    .ci/dist

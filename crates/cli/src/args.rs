@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 use mtl_data::{FetchOptions, Fetcher, Library, Mirror};
+use mtl_experiments::store::Damage;
 
 use crate::command;
 use crate::progress::Bars;
@@ -29,8 +30,12 @@ pub enum Command {
     Replicate(command::replicate::Replicate),
     /// Write a paper's report and figures from stored results, running nothing
     Report(command::report::Report),
+    /// Run a report again from nothing and compare every value
+    Reproduce(command::reproduce::Reproduce),
     /// Write stored results as a table
     Export(command::export::Export),
+    /// Check, tidy or compare stores of results
+    Store(command::store::Store),
     /// List, show, fetch or verify data sets
     Datasets(command::datasets::Datasets),
     /// List methods with their objectives and hyperparameters
@@ -49,7 +54,9 @@ impl Command {
         match self {
             Self::Replicate(c) => c.run(),
             Self::Report(c) => c.run(),
+            Self::Reproduce(c) => c.run(),
             Self::Export(c) => c.run(),
+            Self::Store(c) => c.run(),
             Self::Datasets(c) => c.run(),
             Self::Methods(c) => c.run(),
             Self::Fit(c) => c.run(),
@@ -109,4 +116,20 @@ impl StoreArgs {
             None => Ok(Workspace::find().context("no results store is given (--store DIR)")?.store()),
         }
     }
+
+    /// The folder, which has to be there.
+    pub fn existing(&self) -> anyhow::Result<PathBuf> {
+        let folder = self.folder()?;
+        anyhow::ensure!(
+            folder.is_dir(),
+            "{}: there is no results store; `mtl replicate` makes one, and --store DIR names another",
+            folder.display()
+        );
+        Ok(folder)
+    }
+}
+
+/// Says on standard error what in a store is not believed.
+pub fn warn(damage: &Damage) {
+    eprintln!("warning: results store: {damage}");
 }

@@ -7,6 +7,7 @@ mod model;
 mod output;
 mod progress;
 mod scores;
+mod software;
 mod table;
 mod workspace;
 

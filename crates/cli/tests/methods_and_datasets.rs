@@ -33,9 +33,9 @@ fn methods_are_described() {
 #[test]
 fn every_command_has_help_with_examples() {
     let folder = Folder::new();
-    for command in
-        ["methods", "datasets", "datasets fetch", "datasets verify", "datasets show", "fit", "predict", "compare"]
-    {
+    let datasets = ["datasets", "datasets fetch", "datasets verify", "datasets show"];
+    let store = ["store", "store check", "store gc", "store diff"];
+    for command in ["methods", "fit", "predict", "compare", "reproduce"].iter().chain(&datasets).chain(&store) {
         let help = folder.mtl(&format!("{command} --help")).ok().stdout;
         assert!(help.contains("Examples:\n  mtl "), "{command}: {help}");
     }

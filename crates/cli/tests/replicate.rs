@@ -4,37 +4,11 @@
 
 mod driver;
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use driver::{Folder, Run};
-
-/// A workspace with one small paper.
-fn workspace() -> Folder {
-    let folder = Folder::new();
-    let to = folder.file("experiments/tiny");
-    std::fs::create_dir_all(&to).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
-        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
-    }
-    folder
-}
-
-fn export(folder: &Folder, store: &str) -> String {
-    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
-    }
-    found.sort();
-    found
-}
+use driver::{Folder, Run, export, files, spawn, workspace};
 
 #[test]
 fn threads_and_interruptions_leave_no_trace() {
@@ -62,13 +36,6 @@ fn threads_and_interruptions_leave_no_trace() {
     assert_eq!(export(&folder, "three"), reference);
 }
 
-fn spawn(folder: &Folder, arguments: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mtl"));
-    command.args(arguments.split_whitespace()).current_dir(folder.path());
-    command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
 /// Waits until a folder holds so many files or the program has ended; gives their number.
 fn wait_for(folder: &Path, count: usize, child: &mut Child) -> usize {
     let begin = Instant::now();
@@ -94,6 +61,48 @@ fn control_c_ends_with_130_and_says_how_to_go_on() {
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.contains("Run the same command to go on."), "{stderr}");
     assert!(!folder.file("reports").exists(), "no report of half a run");
+}
+
+/// What a report says of itself is enough to make it again; what was tampered with is found.
+#[test]
+fn a_report_is_reproduced_from_what_it_says() {
+    let folder = workspace();
+    folder.mtl("replicate tiny --profile smoke --only declared,fig3,table1 --offline").ok();
+    let metadata: serde_json::Value =
+        serde_json::from_str(&folder.read("reports/tiny/ro-crate-metadata.json")).unwrap();
+    let graph = metadata["@graph"].as_array().unwrap();
+    let entity = |id: &str| graph.iter().find(|e| e["@id"] == id).unwrap_or_else(|| panic!("no {id} in {metadata:#}"));
+    assert_eq!(entity("ro-crate-metadata.json")["about"]["@id"], "./");
+    let parts = entity("./")["hasPart"].as_array().unwrap();
+    assert!(parts.len() > 10);
+    for part in parts {
+        let path = part["@id"].as_str().unwrap();
+        let size = folder.read(&format!("reports/tiny/{path}")).len();
+        assert_eq!(entity(path)["contentSize"], size.to_string(), "{path}");
+    }
+    let software = entity("#software-1")["version"].as_str().unwrap();
+    for words in ["mtl ", "commit ", "rustc ", "Cargo.lock sha256 "] {
+        assert!(software.contains(words), "{software}");
+    }
+    let page = folder.read("reports/tiny/index.md");
+    assert!(page.contains("## Provenance") && page.contains(software), "{page}");
+
+    let again = folder.mtl("reproduce reports/tiny --into again -- --offline --jobs 1").ok();
+    assert!(again.stdout.contains("reproduced: all values are the same"), "{again:?}");
+    assert!(again.stdout.contains("tolerance 0 (the same kind of processor)"), "{again:?}");
+    // Every file but those with times is the same to the last byte.
+    for table in ["table1.csv", "table1-cells.tex", "fig3.csv", "provenance-seeds.csv"] {
+        let table = format!("reports/tiny/tables/{table}");
+        assert_eq!(folder.read(&table), folder.read(&format!("again/{table}")));
+    }
+
+    let table = folder.read("reports/tiny/tables/table1.csv");
+    folder.write("reports/tiny/tables/table1.csv", &table.replacen("0.", "0.9", 1));
+    let found = folder.mtl("reproduce reports/tiny --into again -- --offline");
+    assert_eq!(found.code, 1, "{found:?}");
+    assert!(found.stdout.contains("DIFFERS    1 value\n") && found.stdout.contains("table1 "), "{found:?}");
+    folder.mtl("reproduce experiments").refused(&["ro-crate-metadata.json", "mtl replicate"]);
+    folder.mtl("reproduce reports/tiny --into .").refused(&["would overwrite the report itself"]);
 }
 
 #[test]

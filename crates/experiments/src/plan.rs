@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use mtl_core::metric::METRICS_REVISION;
 use mtl_core::{Seed, Split, split::Part};
-use mtl_data::{DatasetSpec, Library, LoadError, sets};
+use mtl_data::{DatasetSpec, FetchedFile, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
 use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
@@ -48,6 +48,8 @@ pub struct Variant {
     pub rows: usize,
     /// Mean rows of a task in the three parts of the first split that the data come with, if they do.
     pub official: Option<[f64; 3]>,
+    /// The files it was made from; none for a synthetic set.
+    pub files: Vec<FetchedFile>,
 }
 
 /// Looks for the first variant that can be had.
@@ -67,6 +69,7 @@ pub fn resolve(data: &DataUse, library: &Library) -> Result<Resolved, LoadError>
                     samples: tasks.n_samples(),
                     rows: tasks.n_rows(),
                     official: tasks.official.as_deref().and_then(<[Split]>::first).map(mean_rows),
+                    files: library.files(spec)?,
                 };
                 return Ok(Resolved { label: data.label.clone(), variant: Some(variant), missing });
             }
@@ -284,6 +287,19 @@ impl Unit<'_> {
         }
     }
 
+    /// Every stored record behind this unit's score: of the fits that tuned it, and of those that were scored.
+    pub fn records(&self, store: &Store) -> Vec<Arc<Record>> {
+        let tuning = self.grid(store).map(|grid| self.tuning(&grid).0).unwrap_or_default();
+        let tuned = tuning.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
+        let scored = match self.next(store) {
+            Next::Scored(records) => records,
+            Next::Failed(cells) => cells.iter().filter_map(|id| store.get(id)).collect(),
+            Next::Run(_) if self.study.score == Score::Every => self.swept(store),
+            Next::Run(_) => Vec::new(),
+        };
+        tuned.chain(scored).collect()
+    }
+
     /// Number of fits that tuned this unit, and of those among them that did not converge.
     pub fn tuning_convergence(&self, store: &Store) -> (usize, usize) {
         let Ok(grid) = self.grid(store) else { return (0, 0) };
@@ -321,19 +337,6 @@ impl Unit<'_> {
         let (p, m) = (self.variant.p as f64, self.variant.m as f64);
         let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
         Outlook { stored, missing, seconds: fits as f64 * fit }
-    }
-
-    /// What is stored of this unit.
-    pub fn stored(&self, store: &Store) -> Vec<CellId> {
-        let scored = match self.next(store) {
-            Next::Scored(records) => records.iter().map(|record| record.key.id()).collect(),
-            Next::Failed(cells) => cells,
-            Next::Run(_) => Vec::new(),
-        };
-        let sweep = if self.study.score == Score::Every { self.sweep() } else { Vec::new() };
-        let tuning = self.grid(store).map(|grid| self.tuning(&grid).0).unwrap_or_default();
-        let cells = sweep.iter().chain(tuning.iter().flatten()).map(Cell::id);
-        cells.chain(scored).filter(|id| store.get(id).is_some()).collect()
     }
 
     /// The points of a path with their values, means over the trials; a point without a value in each of them has none.

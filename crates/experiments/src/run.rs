@@ -33,6 +33,8 @@ pub struct Runner<'a> {
     pub stop: Arc<AtomicBool>,
     /// Time allowed for one cell.
     pub limit: Option<Duration>,
+    /// What the program was built from, for the records.
+    pub software: &'a str,
 }
 
 /// How a batch of cells ended.
@@ -58,8 +60,13 @@ impl Runner<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(());
             }
-            let record = self.record(cell, &preparations)?;
+            // Another process on the same store may have run it meanwhile.
+            let there = self.store.get(&cell.id()).is_some();
+            let record = if there { None } else { self.record(cell, &preparations)? };
             preparations.done(&cell.key);
+            if there {
+                tick(cell);
+            }
             if let Some(record) = record {
                 let counter = if record.points().is_empty() { &failed } else { &done };
                 counter.fetch_add(1, Ordering::Relaxed);
@@ -98,7 +105,7 @@ impl Runner<'_> {
         let circumstances = Circumstances {
             seconds: time.as_secs_f64(),
             finished: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
-            software: env!("CARGO_PKG_VERSION").into(),
+            software: self.software.into(),
             cpu: cpu(),
             seeds: seeds.map(|(name, seed)| (name.to_owned(), seed.short())).into(),
         };

@@ -54,7 +54,8 @@ impl Run {
         let store = Store::open(store).unwrap_or_else(|e| panic!("{e}"));
         let stop = Arc::new(AtomicBool::new(false));
         let watch = StopAfter { left: AtomicUsize::new(self.stop_after), stop: Arc::clone(&stop) };
-        let runner = Runner { library: &library, store: &store, jobs: self.jobs, stop, limit: self.limit };
+        let runner =
+            Runner { library: &library, store: &store, jobs: self.jobs, stop, limit: self.limit, software: "test" };
         drive(&resolved, &runner, &watch).unwrap_or_else(|e| panic!("{e}"))
     }
 }

@@ -33,7 +33,8 @@ fn run(study: &Study, store: &Path) -> Vec<Arc<Record>> {
     let library = library(store);
     let studies = [resolved(study, store)];
     let store = Store::open(store).unwrap();
-    let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
+    let runner =
+        Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None, software: "test" };
     let tally = drive(&studies, &runner, &Quiet).unwrap();
     assert_eq!((tally.failed, tally.interrupted), (0, false));
     store.all()

@@ -184,27 +184,6 @@ fn a_record_that_cannot_be_written_is_not_there() {
     assert_eq!(store.get(&key(0).id()), None);
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn a_full_disk_leaves_no_record() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = store(folder.path());
-    // The temporary files that come next are on a device that is always full.
-    for count in 0..4 {
-        let next = folder.path().join("tmp").join(format!("{}-{count}", std::process::id()));
-        std::os::unix::fs::symlink("/dev/full", next).unwrap();
-    }
-    let message = store.put(example(0)).unwrap_err().to_string();
-    assert!(message.contains("cannot write a record: No space left on device") && message.ends_with(MEND), "{message}");
-    let message = store.keep(Array2::zeros((2, 2)).view()).unwrap_err().to_string();
-    assert!(message.contains("cannot write an artifact: No space left on device"), "{message}");
-    assert!(store.get(&key(0).id()).is_none() && store.all().is_empty());
-    fs::remove_dir_all(folder.path().join("tmp")).unwrap();
-    fs::create_dir(folder.path().join("tmp")).unwrap();
-    store.put(example(0)).unwrap();
-    assert_eq!(Store::reading(folder.path()).all().len(), 1, "and goes on when there is space");
-}
-
 #[test]
 fn numbers_that_are_not_finite_never_get_in() {
     let folder = tempfile::tempdir().unwrap();

@@ -3,7 +3,9 @@
 pub mod chart;
 pub mod document;
 pub mod export;
+pub mod provenance;
 mod report;
+pub mod ro_crate;
 mod section;
 
 pub use report::{File, Report, ReportError};

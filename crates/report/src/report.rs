@@ -5,12 +5,15 @@ use std::path::PathBuf;
 
 use mtl_experiments::description::{Statements, statement_name};
 use mtl_experiments::results::Results;
+use mtl_experiments::study::PaperFile;
 use mtl_experiments::{Paper, Store};
 
 use crate::chart::ChartError;
 use crate::document::{Document, PageError, csv_table, html_page, latex_table, markdown_page};
+use crate::provenance::Provenance;
+use crate::ro_crate::{METADATA, Request, metadata};
 use crate::section::{
-    Claims, Counts, Described, Source, claims, description, findings, judge, notices, study, summary,
+    self, Claims, Counts, Described, Source, claims, description, findings, judge, notices, study, summary,
 };
 
 /// A file of the report, by its path below the output folder.
@@ -41,6 +44,9 @@ pub struct Report {
     document: Document,
     summary: String,
     failures: usize,
+    about: PaperFile,
+    request: Request,
+    provenance: Provenance,
 }
 
 impl Report {
@@ -69,6 +75,9 @@ impl Report {
         }
         blocks.extend(findings(source)?);
         blocks.extend(claims.blocks.iter().cloned());
+        let mut provenance = Provenance::of(results, store);
+        described.iter().flat_map(|(_, data)| data).for_each(|data| provenance.add_files(data));
+        blocks.extend(section::provenance(&provenance));
         let about = &paper.about;
         let profile = results.first().map_or("quick", |r| r.study.profile.name());
         let code = about.code.as_ref().map_or(String::new(), |code| format!(" Authors' code: {code}."));
@@ -79,12 +88,19 @@ impl Report {
             blocks,
         };
         let failures = results.iter().map(|r| r.failures().len()).sum();
-        Ok(Self { slug: paper.slug.clone(), document, summary: in_words(source, &claims), failures })
+        let summary = in_words(source, &claims);
+        let request = Request::of(paper, profile, described, results, &provenance);
+        let about = about.clone();
+        Ok(Self { slug: paper.slug.clone(), document, summary, failures, about, request, provenance })
+    }
+
+    fn folder(&self) -> PathBuf {
+        PathBuf::from("reports").join(&self.slug)
     }
 
     /// The page's path below the output folder.
     pub fn page(&self) -> PathBuf {
-        PathBuf::from("reports").join(&self.slug).join("index.html")
+        self.folder().join("index.html")
     }
 
     /// The figures' folder below the output folder.
@@ -102,12 +118,13 @@ impl Report {
         &self.summary
     }
 
-    /// All files: the page in HTML and Markdown, every table in CSV and LaTeX, every figure in SVG and PNG.
+    /// All files: the page in HTML and Markdown, every table in CSV and LaTeX, every figure in SVG and PNG, and what
+    /// describes them to programs.
     ///
     /// # Errors
     /// If the page's template is at fault.
     pub fn files(&self) -> Result<Vec<File>, ReportError> {
-        let folder = PathBuf::from("reports").join(&self.slug);
+        let folder = self.folder();
         let figures = format!("../../figures/{}", self.slug);
         let mut files = vec![
             File { path: self.page(), bytes: html_page(&self.document)?.into_bytes() },
@@ -118,6 +135,8 @@ impl Report {
             files.push(File { path: path("csv"), bytes: csv_table(table)? });
             files.push(File { path: path("tex"), bytes: latex_table(table).into_bytes() });
         }
+        let metadata = metadata(&self.about, &self.request, &self.provenance, &folder, &files);
+        files.push(File { path: folder.join(METADATA), bytes: format!("{metadata:#}\n").into_bytes() });
         for figure in self.document.figures() {
             let path = |ending: &str| self.figures().join(format!("{}.{ending}", figure.id));
             files.push(File { path: path("svg"), bytes: figure.svg.clone().into_bytes() });

@@ -7,7 +7,7 @@ use clap::Args;
 use mtl_experiments::Store;
 use mtl_report::export::{Format, export};
 
-use crate::args::StoreArgs;
+use crate::args::{StoreArgs, warn};
 use crate::output;
 
 #[derive(Args)]
@@ -56,9 +56,8 @@ impl From<FormatArg> for Format {
 
 impl Export {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let folder = self.store.folder()?;
-        anyhow::ensure!(folder.is_dir(), "no results store at {}; name one with --store DIR", folder.display());
-        let bytes = export(&Store::reading(&folder), self.format.into(), !self.no_timings)?;
+        let store = Store::reading(&self.store.existing()?).telling(warn);
+        let bytes = export(&store, self.format.into(), !self.no_timings)?;
         match &self.output {
             Some(file) => output::write_atomically(file, &bytes)?,
             None => output::emit(&bytes)?,

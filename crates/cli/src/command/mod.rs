@@ -8,3 +8,5 @@ pub mod methods;
 pub mod predict;
 pub mod replicate;
 pub mod report;
+pub mod reproduce;
+pub mod store;

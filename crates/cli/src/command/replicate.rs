@@ -18,9 +18,10 @@ use mtl_experiments::run::Tally;
 use mtl_experiments::{Paper, Profile, Runner, Store, Study};
 use mtl_report::{Described, Report};
 
-use crate::args::{DataArgs, StoreArgs};
+use crate::args::{DataArgs, StoreArgs, warn};
 use crate::output::{check_writable, emit, write_atomically};
 use crate::progress::Bars;
+use crate::software;
 use crate::table::{Column, Table, count};
 use crate::workspace::Workspace;
 
@@ -155,14 +156,15 @@ impl Replicate {
         let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
         let found = self.wanted.find()?;
         if self.list {
-            emit(plan(&found, &Store::reading(&found.store), jobs))?;
+            emit(plan(&found, &Store::reading(&found.store).telling(warn), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
         check_writable(&found.out)?;
-        let store = Store::open(&found.store)?;
+        let store = Store::open(&found.store)?.telling(warn);
         forget(&self.force, &found.studies, &store)?;
         let stop = stop_on_interrupt();
-        let runner = Runner { library: &found.library, store: &store, jobs, stop, limit: Some(limit) };
+        let (software, limit) = (software::describe(), Some(limit));
+        let runner = Runner { library: &found.library, store: &store, jobs, stop, limit, software: &software };
         let tally = drive(&found.studies, &runner, &Bars::default())?;
         if tally.interrupted {
             eprintln!("stopped; {} cells are stored. Run the same command to go on.", tally.done);
@@ -205,8 +207,8 @@ fn forget(methods: &[String], studies: &[(Study, Vec<Resolved>)], store: &Store)
         for (study, found) in studies {
             let meant = |m: &MethodUse| m.is(name) || entry == Some(m.entry.info.name);
             for unit in units(study, found).iter().filter(|unit| meant(unit.method)) {
-                for id in unit.stored(store) {
-                    store.forget(&id)?;
+                for record in unit.records(store) {
+                    store.forget(&record.key.id())?;
                 }
             }
         }

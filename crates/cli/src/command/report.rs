@@ -7,6 +7,7 @@ use mtl_experiments::Store;
 use mtl_experiments::run::Tally;
 
 use super::replicate::Wanted;
+use crate::args::warn;
 use crate::output::check_writable;
 
 #[derive(Args)]
@@ -22,7 +23,7 @@ impl Report {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let found = self.wanted.find()?;
         check_writable(&found.out)?;
-        let store = Store::reading(&found.store);
+        let store = Store::reading(&found.store).telling(warn);
         found.finish(&store, &Tally::default())
     }
 }

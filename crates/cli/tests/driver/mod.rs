@@ -3,7 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "shared by several tests, and a test may panic")]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -178,4 +178,41 @@ impl Weights {
 #[track_caller]
 pub fn close(a: f64, b: f64, tolerance: f64) {
     assert!((a - b).abs() <= tolerance * a.abs().max(b.abs()).max(1.0), "{a} is not {b}");
+}
+
+/// A workspace with one small paper.
+pub fn workspace() -> Folder {
+    let folder = Folder::new();
+    let to = folder.file("experiments/tiny");
+    std::fs::create_dir_all(&to).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
+        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+/// All results of a store, without what depends on the clock or the machine.
+#[track_caller]
+pub fn export(folder: &Folder, store: &str) -> String {
+    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
+}
+
+/// All files below a folder, sorted.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
+    }
+    found.sort();
+    found
+}
+
+/// Starts `mtl` and does not wait.
+pub fn spawn(folder: &Folder, arguments: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mtl"));
+    command.args(arguments.split_whitespace()).current_dir(folder.path());
+    command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
+    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }

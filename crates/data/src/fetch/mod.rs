@@ -129,6 +129,8 @@ pub struct FetchedFile {
     pub origin: Origin,
     /// Why it is believed.
     pub checksum: Trust,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
 }
 
 /// Fetches files. It can be shared between threads; one file is fetched at a time.

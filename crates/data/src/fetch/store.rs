@@ -103,8 +103,8 @@ impl Store {
             return Err(Miss::reason("not there"));
         }
         let may_pin = wanted.file.may_pin();
-        let checksum = self.judge(wanted, &wanted.path, may_pin, &Origin::Cache)?;
-        Ok(FetchedFile { path: wanted.path.clone(), origin: Origin::Cache, checksum })
+        let (checksum, sha256) = self.judge(wanted, &wanted.path, may_pin, &Origin::Cache)?;
+        Ok(FetchedFile { path: wanted.path.clone(), origin: Origin::Cache, checksum, sha256 })
     }
 
     /// Copies a file from a mirror folder.
@@ -166,8 +166,8 @@ impl Store {
         may_pin: bool,
         origin: Origin,
     ) -> Result<FetchedFile, Miss> {
-        let checksum = match self.judge(wanted, part, may_pin, &origin) {
-            Ok(checksum) => checksum,
+        let (checksum, sha256) = match self.judge(wanted, part, may_pin, &origin) {
+            Ok(judged) => judged,
             Err(miss) => {
                 discard(part).map_err(self.fatal("removing a wrong download"))?;
                 return Err(miss);
@@ -177,19 +177,20 @@ impl Store {
         // The note beside the download has served; the new name should survive a power cut, but need not.
         let _ = discard(part);
         let _ = wanted.path.parent().map(|folder| File::open(folder).and_then(|f| f.sync_all()));
-        Ok(FetchedFile { path: wanted.path.clone(), origin, checksum })
+        Ok(FetchedFile { path: wanted.path.clone(), origin, checksum, sha256 })
     }
 
-    /// Whether the bytes at `path` are the wanted file. `may_pin` is given where nobody has seen such bytes before.
-    fn judge(&self, wanted: &Wanted<'_>, path: &Path, may_pin: bool, origin: &Origin) -> Result<Trust, Miss> {
+    /// Why the bytes at `path` are believed to be the wanted file, and their SHA-256. `may_pin` is given where nobody has
+    /// seen such bytes before.
+    fn judge(&self, wanted: &Wanted<'_>, path: &Path, may_pin: bool, origin: &Origin) -> Result<(Trust, String), Miss> {
         let digests = Digests::of(path).map_err(|e| Miss::Reason(format!("cannot be read: {e}")))?;
         let unpacked = || wanted.file.unpacked.as_ref().zip(unpacked_sha256(path).ok());
         if wanted.file.recognises(&digests) || unpacked().is_some_and(|(known, found)| *known == found) {
-            return Ok(Trust::Verified);
+            return Ok((Trust::Verified, digests.sha256));
         }
         let found = digests.sha256.clone();
         match self.pins.get(&wanted.key).map_err(|e| self.pins_broken(e))? {
-            Some(pin) if pin.sha256 == found => Ok(Trust::Pinned),
+            Some(pin) if pin.sha256 == found => Ok((Trust::Pinned, found)),
             Some(pin) if may_pin => Err(Miss::Damaged(format!(
                 "changed: sha256 {found}, but {} was pinned on {} from {}",
                 pin.sha256, pin.date, pin.source
@@ -200,8 +201,8 @@ impl Store {
                     Origin::Cache => "found in the cache".into(),
                     other => other.to_string(),
                 };
-                self.pins.add(&wanted.key, Pin::today(found, place)).map_err(|e| self.pins_broken(e))?;
-                Ok(Trust::Pinned)
+                self.pins.add(&wanted.key, Pin::today(found.clone(), place)).map_err(|e| self.pins_broken(e))?;
+                Ok((Trust::Pinned, found))
             }
             _ => Err(Miss::Damaged(wrong(&digests, &wanted.file.checksums()))),
         }

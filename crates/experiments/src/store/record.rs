@@ -66,7 +66,7 @@ pub struct Circumstances {
     pub seconds: f64,
     /// When it ended, in seconds since 1970.
     pub finished: u64,
-    /// Version of this software.
+    /// What the program was built from: version, commit, compiler, hash of `Cargo.lock`.
     pub software: String,
     /// Architecture and vector extensions: results are bit-identical only where these agree.
     pub cpu: String,
@@ -111,6 +111,11 @@ impl Record {
             Outcome::Done(points) => points,
             Outcome::Failed(_) => &[],
         }
+    }
+
+    /// Names and content hashes of the arrays kept beside it.
+    pub fn artifacts(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.points().iter().flat_map(|point| &point.artifacts)
     }
 
     /// The point a score is about.

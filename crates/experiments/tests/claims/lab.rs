@@ -70,6 +70,7 @@ pub fn study(data: &[&str], scores: Vec<((&str, &str), Scores)>) -> Results {
             samples: 500,
             rows: 500,
             official: None,
+            files: Vec::new(),
         });
         let missing = if found { Vec::new() } else { vec![(spec, "the network is down".to_owned())] };
         Resolved { label: label.into(), variant, missing }

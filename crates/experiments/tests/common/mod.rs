@@ -119,7 +119,8 @@ impl Folder {
         let library = library(&path);
         let resolved: Vec<Resolved> = study.data.iter().map(|d| resolve(d, &library).unwrap()).collect();
         let store = Store::open(&path).unwrap();
-        let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
+        let runner =
+            Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None, software: "test" };
         let studies: [(Study, Vec<Resolved>); 1] = [(study, resolved)];
         let tally = drive(&studies, &runner, &Quiet).unwrap();
         assert_eq!((tally.failed, tally.interrupted), (0, false));

@@ -11,6 +11,7 @@ mod families;
 mod findings;
 mod judged;
 mod layers;
+mod provenance;
 mod recovery;
 mod sensitivity;
 mod significance;
@@ -23,6 +24,7 @@ pub use data::notices;
 pub use description::{Described, description};
 pub use findings::findings;
 pub use judged::{Judged, judge};
+pub use provenance::blocks as provenance;
 pub use summary::{Counts, summary};
 
 use mtl_data::Status;

@@ -16,7 +16,7 @@ use mtl_experiments::Store;
 use mtl_stats::Resampling;
 use mtl_stats::comparison::{Comparison, compare, compare_with_rope};
 
-use crate::args::StoreArgs;
+use crate::args::{StoreArgs, warn};
 use crate::lookup;
 use crate::output::{emit, emit_json};
 use file::ResultsFile;
@@ -271,14 +271,9 @@ impl<'c> Stored<'c> {
         }
         Catalog::embedded().get(&args.dataset)?;
         let metric = metric.parse::<Metric>().map_err(|e| anyhow::anyhow!("{e} (in the results store)"))?;
-        let folder = args.store.folder()?;
-        if !folder.is_dir() {
-            bail!(
-                "{}: there is no results store; `mtl replicate` makes one, and --store DIR names another",
-                folder.display()
-            );
-        }
-        Ok(Self { records: Store::reading(&folder).all(), folder, dataset: &args.dataset, metric, in_file })
+        let folder = args.store.existing()?;
+        let records = Store::reading(&folder).telling(warn).all();
+        Ok(Self { records, folder, dataset: &args.dataset, metric, in_file })
     }
 
     fn series(&self, name: &str) -> anyhow::Result<Vec<Series>> {
