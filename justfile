@@ -23,3 +23,11 @@ figures paper *options:
 # Report of a paper from stored results
 report paper *options:
     cargo run --release -- report {{paper}} {{options}}
+
+# Attack a reader (csv, mat, yaml, ..: the folders of crates/fuzz/corpus) with damaged files
+fuzz reader minutes="10":
+    MTL_FUZZ_MINUTES={{minutes}} cargo test --release --workspace --test readers -- --exact --nocapture {{reader}}
+
+# An archive to build from without a network; --data adds the data in the cache, --check builds from it
+dist *options:
+    .ci/dist {{options}}
