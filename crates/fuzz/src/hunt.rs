@@ -111,17 +111,14 @@ fn attempt(reader: &Reader, file: &Path, length: usize) -> Result<(Option<String
         Ok(_) if memory > most => {
             Err(format!("it took {memory} bytes for a file of {length}, at most {most} expected"))
         }
-        Ok(Err(error)) if error.len() > LONGEST_ERROR => Err(format!("its error has {} bytes", error.len())),
+        Ok(Err(error)) if error.len() > reader.error => Err(format!("its error has {} bytes", error.len())),
         Ok(answer) => Ok((answer.err(), memory)),
     }
 }
 
-/// An error fits on a screen.
-const LONGEST_ERROR: usize = 4000;
-
-/// An error without what is in the file.
+/// An error without what is in the file, which stands between backticks or on further lines.
 fn kind(error: &str) -> String {
-    let outside = error.split('`').step_by(2).collect::<String>();
+    let outside = error.lines().next().unwrap_or_default().split('`').step_by(2).collect::<String>();
     let words = outside.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
     words.take(24).collect::<Vec<_>>().join(" ")
 }

@@ -25,12 +25,16 @@ pub struct Reader {
     pub wrap: Option<fn(&[u8], &mut ChaCha8Rng) -> Vec<u8>>,
     /// Bytes of memory that it may take for a byte of the file.
     pub memory: usize,
+    /// Bytes that its errors may have: a screen, or more where they list the valid names of a file.
+    pub error: usize,
 }
+
+const SCREEN: usize = 2000;
 
 /// All of them.
 pub const READERS: &[Reader] = &[
-    Reader { name: "csv", read: read_csv, words: SEPARATED, wrap: None, memory: 256 },
-    Reader { name: "long_csv", read: read_long_csv, words: SEPARATED, wrap: None, memory: 512 },
+    Reader { name: "csv", read: read_csv, words: SEPARATED, wrap: None, memory: 256, error: SCREEN },
+    Reader { name: "long_csv", read: read_long_csv, words: SEPARATED, wrap: None, memory: 512, error: SCREEN },
     Reader {
         name: "arff",
         read: |path| read(&Format::Arff, path),
@@ -56,26 +60,36 @@ pub const READERS: &[Reader] = &[
         ],
         wrap: None,
         memory: 256,
+        error: SCREEN,
     },
-    Reader { name: "npy", read: |path| read(&Format::Npy, path), words: NUMPY, wrap: None, memory: 256 },
+    Reader { name: "npy", read: |path| read(&Format::Npy, path), words: NUMPY, wrap: None, memory: 256, error: SCREEN },
     Reader {
         name: "idx",
         read: |path| read(&Format::Idx, path),
         words: &["\0\0\u{8}\u{1}", "\0\0\u{8}\u{3}", "\0\0\0\u{1}", "\u{1f}"],
         wrap: Some(|bytes, _| gzip(bytes)),
         memory: 256,
+        error: SCREEN,
     },
     Reader {
         name: "text",
         read: |path| {
-            read(&Format::Text(text::Between::Commas), path)?;
-            read(&Format::Text(text::Between::Blanks), path)
+            let commas = read(&Format::Text(text::Between::Commas), path);
+            commas.or_else(|_| read(&Format::Text(text::Between::Blanks), path))
         },
         words: SEPARATED,
         wrap: Some(|bytes, _| gzip(bytes)),
         memory: 256,
+        error: SCREEN,
     },
-    Reader { name: "tsv", read: read_tsv, words: TABBED, wrap: Some(|bytes, _| gzip(bytes)), memory: 256 },
+    Reader {
+        name: "tsv",
+        read: read_tsv,
+        words: TABBED,
+        wrap: Some(|bytes, _| gzip(bytes)),
+        memory: 256,
+        error: SCREEN,
+    },
     Reader {
         name: "mat",
         read: read_mat,
@@ -95,6 +109,7 @@ pub const READERS: &[Reader] = &[
         ],
         wrap: Some(compressed),
         memory: 256,
+        error: SCREEN,
     },
     Reader {
         name: "zip",
@@ -102,8 +117,9 @@ pub const READERS: &[Reader] = &[
         words: &["PK\u{3}\u{4}", "PK\u{1}\u{2}", "PK\u{5}\u{6}", "x", "../y", "1 2 3\n", " ", "\n"],
         wrap: Some(archived),
         memory: 256,
+        error: SCREEN,
     },
-    Reader { name: "yaml", read: read_paper, words: YAML, wrap: None, memory: 2048 },
+    Reader { name: "yaml", read: read_paper, words: YAML, wrap: None, memory: 2048, error: 1 << 18 },
 ];
 
 /// The table that every file of the corpus should hold.
