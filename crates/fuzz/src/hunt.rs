@@ -118,7 +118,11 @@ fn attempt(reader: &Reader, file: &Path, length: usize) -> Result<(Option<String
 
 /// An error without what is in the file, which stands between backticks or on further lines.
 fn kind(error: &str) -> String {
-    let outside = error.lines().next().unwrap_or_default().split('`').step_by(2).collect::<String>();
+    let line = error.lines().next().unwrap_or_default();
+    let outside = match (line.split_once('`'), line.rsplit_once('`')) {
+        (Some((before, _)), Some((_, after))) => format!("{before} {after}"),
+        _ => line.to_owned(),
+    };
     let words = outside.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
     words.take(24).collect::<Vec<_>>().join(" ")
 }
