@@ -1,6 +1,7 @@
 //! The search for a file that breaks a reader.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,6 +20,8 @@ use crate::{MEMORY, Reader};
 
 /// A file of at most 64 kB is read in far less, also on a busy machine.
 const SOON: Duration = Duration::from_secs(10);
+/// Machines stand still at times; a reader that takes longer than this does not come back.
+const NEVER: Duration = Duration::from_secs(120);
 /// What a reader may ask for whatever the file: buffers, and the table that should be there.
 const SOME_MEMORY: usize = 4 << 20;
 
@@ -72,7 +75,12 @@ pub fn hunt(reader: &Reader, time: Duration, seed: u64, folder: &Path) -> io::Re
             reader.wrap.filter(|_| wrapped).map_or(bytes.clone(), |wrap| wrap(&bytes, &mut rng))
         });
         fs::write(&file, &bytes)?;
-        match watch.during(|| attempt(reader, &file, bytes.len())) {
+        // Slow is what is slow again.
+        let again = |tried: Result<_, Broken>| match tried {
+            Err(Broken::Slow(_)) => watch.during(|| attempt(reader, &file, bytes.len())),
+            tried => tried,
+        };
+        match again(watch.during(|| attempt(reader, &file, bytes.len()))).map_err(|broken| broken.to_string()) {
             Err(what) => return Ok(Err(Found { what, file })),
             Ok((answer, memory)) => {
                 tally.files += 1;
@@ -97,8 +105,27 @@ fn corpus(reader: &str) -> io::Result<Vec<Vec<u8>>> {
     paths.iter().map(fs::read).collect()
 }
 
+/// How a reader broke.
+enum Broken {
+    Panic,
+    Slow(Duration),
+    Memory(usize, usize),
+    Error(usize),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Panic => f.write_str("it panicked"),
+            Self::Slow(took) => write!(f, "it took {took:?}"),
+            Self::Memory(took, most) => write!(f, "it took {took} bytes of memory, expected at most {most}"),
+            Self::Error(length) => write!(f, "its error has {length} bytes"),
+        }
+    }
+}
+
 /// What the reader says of the file, if it finds fault with it, and the memory it took; or how it broke.
-fn attempt(reader: &Reader, file: &Path, length: usize) -> Result<(Option<String>, usize), String> {
+fn attempt(reader: &Reader, file: &Path, length: usize) -> Result<(Option<String>, usize), Broken> {
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     let begun = Instant::now();
@@ -106,12 +133,10 @@ fn attempt(reader: &Reader, file: &Path, length: usize) -> Result<(Option<String
     let (took, memory) = (begun.elapsed(), MEMORY.peak_usage().saturating_sub(before));
     let most = SOME_MEMORY + reader.memory * length;
     match answer {
-        Err(_) => Err("it panicked".into()),
-        Ok(_) if took > SOON => Err(format!("it took {took:?}")),
-        Ok(_) if memory > most => {
-            Err(format!("it took {memory} bytes for a file of {length}, at most {most} expected"))
-        }
-        Ok(Err(error)) if error.len() > reader.error => Err(format!("its error has {} bytes", error.len())),
+        Err(_) => Err(Broken::Panic),
+        Ok(_) if took > SOON => Err(Broken::Slow(took)),
+        Ok(_) if memory > most => Err(Broken::Memory(memory, most)),
+        Ok(Err(error)) if error.len() > reader.error => Err(Broken::Error(error.len())),
         Ok(answer) => Ok((answer.err(), memory)),
     }
 }
@@ -152,7 +177,7 @@ impl Watch {
     }
 
     fn during<T>(&self, work: impl FnOnce() -> T) -> T {
-        let deadline = self.begun.elapsed() + 2 * SOON;
+        let deadline = self.begun.elapsed() + NEVER;
         self.deadline.store(deadline.as_millis() as u64, Ordering::Relaxed);
         let result = work();
         self.deadline.store(0, Ordering::Relaxed);

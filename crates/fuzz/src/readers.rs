@@ -1,5 +1,6 @@
 //! Everything that reads a file.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -258,8 +259,9 @@ fn read_paper(path: &Path) -> Result<(), String> {
     let folder = tempfile::tempdir().map_err(|e| e.to_string())?;
     let paper = folder.path().join("paper");
     std::fs::create_dir(&paper).map_err(|e| e.to_string())?;
-    for part in bundle.split(FILE).skip(1) {
-        let (name, text) = part.split_once('\n').unwrap_or((part, ""));
+    let parts = bundle.split(FILE).skip(1).map(|part| part.split_once('\n').unwrap_or((part, "")));
+    // Of several by one name the last.
+    for (name, text) in parts.collect::<BTreeMap<_, _>>() {
         if matches!(name, "paper" | "methods" | "published" | "findings" | "study" | "sizes") {
             std::fs::write(paper.join(name).with_extension("yaml"), text).map_err(|e| e.to_string())?;
         }
