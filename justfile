@@ -24,6 +24,10 @@ figures paper *options:
 report paper *options:
     cargo run --release -- report {{paper}} {{options}}
 
-# One archive of the committed state that builds and runs without a network: sources, crates, data
-dist:
-    .ci/dist
+# Attack a reader (csv, mat, yaml, ..: the folders of crates/fuzz/corpus) with damaged files
+fuzz reader minutes="10":
+    MTL_FUZZ_MINUTES={{minutes}} cargo test --release --workspace --test readers -- --exact --nocapture {{reader}}
+
+# An archive to build from without a network; --data adds the data in the cache, --check builds from it
+dist *options:
+    .ci/dist {{options}}

@@ -3,10 +3,13 @@
 /// The candidate closest to `word`, if one is close enough to be a slip of the hand.
 fn nearest<'a, S: AsRef<str>>(word: &str, candidates: &'a [S]) -> Option<&'a str> {
     let word = word.to_lowercase();
-    let close = 1.max(word.chars().count() / 3);
+    let length = word.chars().count();
+    let close = 1.max(length / 3);
     candidates
         .iter()
         .map(AsRef::as_ref)
+        // Of a file that is no table the first "name" can be all of it.
+        .filter(|candidate: &&str| candidate.chars().count().abs_diff(length) <= close)
         .map(|candidate: &str| (distance(&word, &candidate.to_lowercase()), candidate))
         .filter(|&(d, candidate)| d <= close && d < candidate.chars().count())
         .min_by_key(|&(d, _)| d)

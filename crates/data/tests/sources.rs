@@ -324,7 +324,7 @@ fn unseen_bytes_must_hold_the_expected_values() {
     let urls = [portal.url("f"), other.url("f"), good.url("f")];
     let sources = |n: usize| urls[..n].iter().map(|u| (u.as_str(), UNVERIFIED)).collect::<Vec<_>>();
     let error = fetcher(cache.path(), &catalog(&sources(2))).file("set", "f.csv").unwrap_err().to_string();
-    assert!(error.contains("there are column names but no rows below them"), "{error}");
+    assert!(error.contains("a web page instead of the file"), "{error}");
     assert!(error.contains("other data: column 1 (`a`) sums to 124751.0, expected 124750.0"), "{error}");
     assert!(files_in(cache.path()).is_empty(), "nothing is kept, nothing is pinned");
     let file = fetcher(cache.path(), &catalog(&sources(3))).file("set", "f.csv").unwrap();

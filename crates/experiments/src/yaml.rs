@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use mtl_data::suggest::quoted;
 use serde::de::DeserializeOwned;
 pub use serde_yaml::Spanned;
 
@@ -38,8 +39,9 @@ impl fmt::Display for YamlError {
         write!(f, "{}:{}:{}: {message}", self.path.display(), self.line, self.column)?;
         if !self.excerpt.is_empty() {
             let gutter = self.line.to_string().len();
-            let marker = " ".repeat(self.column.saturating_sub(1));
-            write!(f, "\n{:gutter$} |\n{} | {}\n{:gutter$} | {marker}^", "", self.line, self.excerpt, "")?;
+            let (excerpt, before) = window(&self.excerpt, self.column.saturating_sub(1));
+            let marker = " ".repeat(before);
+            write!(f, "\n{:gutter$} |\n{} | {excerpt}\n{:gutter$} | {marker}^", "", self.line, "")?;
         }
         Ok(())
     }
@@ -122,6 +124,16 @@ fn position(line: &str, word: &str, from: usize) -> Option<usize> {
     found.find(|&i| !content[..i].ends_with(inside) && !content[i + word.len()..].starts_with(inside))
 }
 
+/// A line, and how many characters of it are before a place; of a long line what is around the place.
+fn window(line: &str, before: usize) -> (String, usize) {
+    const WIDTH: usize = 160;
+    if line.chars().count() <= WIDTH {
+        return (line.to_owned(), before);
+    }
+    let from = before.saturating_sub(WIDTH / 2);
+    (line.chars().skip(from).take(WIDTH).collect(), before - from)
+}
+
 /// A long list of valid names on a line of its own, a very long one on several.
 fn on_lines(message: &str) -> String {
     const LONG: usize = 160;
@@ -165,5 +177,5 @@ fn in_plain_words(message: &str) -> String {
 /// `unknown KIND `NAME`; valid: ..`, the one way in which all files complain about a name.
 pub fn unknown<'a>(kind: &str, name: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
     let valid: Vec<_> = valid.into_iter().collect();
-    format!("unknown {kind} `{name}`; valid: {}", valid.join(", "))
+    format!("unknown {kind} {}; valid: {}", quoted(name), valid.join(", "))
 }

@@ -342,7 +342,7 @@ fn sizes_of_parts() {
 #[test]
 fn protocols() {
     check(&[
-        mistake("s", ("repeats: 2", "repeats: 0"), "9:3", &["`repeats` is 0, expected at least 1"], "repeats: 0"),
+        mistake("s", ("repeats: 2", "repeats: 0"), "9:3", &["`repeats` is 0, expected 1 to 10000"], "repeats: 0"),
         mistake(
             "s",
             ("train: 0.6", "train: 0.7"),

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::fetch::{Checksum, Digests};
 use crate::fingerprint::{Fingerprint, Mismatch};
-use crate::format::{Format, FormatError, Table};
+use crate::format::{Format, FormatError, Shape, Table};
 
 /// One file of a data set.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,13 +80,29 @@ impl FileEntry {
         self.by_hand.is_some() || (self.checksums().is_empty() && self.unpacked.is_none())
     }
 
+    /// The shape of the table; empty if nothing is known of it.
+    pub(crate) fn shape(&self) -> Shape {
+        self.fingerprint.as_ref().map_or(Shape { rows: 0, columns: 0 }, |p| Shape { rows: p.rows, columns: p.columns })
+    }
+
+    /// Bytes that a copy may have. Copies differ in container and in how numbers are written, but not by much.
+    pub(crate) fn most_bytes(&self) -> u64 {
+        const OTHER_SPELLING: u64 = 4;
+        const REMARKS: u64 = 1 << 20;
+        const UNKNOWN: u64 = 4 << 30;
+        match (self.bytes, &self.fingerprint) {
+            (Some(bytes), _) => bytes.saturating_mul(OTHER_SPELLING).saturating_add(REMARKS),
+            (None, Some(_)) => self.shape().text().saturating_add(REMARKS),
+            (None, None) => UNKNOWN,
+        }
+    }
+
     /// Reads a copy and checks its values.
     ///
     /// # Errors
     /// If it cannot be read, or holds other values than it should.
     pub fn read(&self, path: &Path) -> Result<Table, ReadError> {
-        let columns = self.fingerprint.as_ref().map_or(0, |print| print.columns);
-        let table = self.format.read(path, columns)?;
+        let table = self.format.read(path, self.shape())?;
         if let Some(print) = &self.fingerprint {
             print.verify(&table)?;
         }

@@ -34,10 +34,10 @@ pub(crate) struct Digests {
     pub(crate) git_blob: String,
 }
 
-/// SHA-256 of what a file holds that is compressed by gzip.
-pub(crate) fn unpacked_sha256(path: &Path) -> io::Result<String> {
+/// SHA-256 of the first bytes, as many as `most`, of what a file holds that is compressed by gzip.
+pub(crate) fn unpacked_sha256(path: &Path, most: u64) -> io::Result<String> {
     let mut sha256 = Sha256::new();
-    in_pieces(MultiGzDecoder::new(File::open(path)?), |bytes| sha256.update(bytes))?;
+    in_pieces(MultiGzDecoder::new(File::open(path)?).take(most), |bytes| sha256.update(bytes))?;
     Ok(hex(&sha256.finalize()))
 }
 

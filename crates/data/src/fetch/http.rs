@@ -6,9 +6,10 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, Response};
+use reqwest::redirect::{self, Policy};
 use reqwest::{StatusCode, Url, header};
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub struct Patience {
     pub connect: Duration,
     /// For the next bytes.
     pub read: Duration,
+    /// Bytes a second, over any such time, below which a place counts as stuck.
+    pub slowest: u64,
+    /// For a file, all tries together.
+    pub whole: Duration,
     /// How often to try a place that fails halfway, is busy, or falls silent.
     pub tries: u32,
     /// Before the second try; twice as long before each further one.
@@ -33,6 +38,8 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(5),
             read: Duration::from_secs(30),
+            slowest: 1 << 10,
+            whole: Duration::from_secs(2 * 60 * 60),
             tries: 3,
             pause: Duration::from_millis(500),
         }
@@ -43,6 +50,8 @@ impl Default for Patience {
 pub(crate) struct Request<'a> {
     pub(crate) url: &'a str,
     pub(crate) accept: Option<&'a str>,
+    /// Bytes that the file may have: no more are kept, nor waited for.
+    pub(crate) most: u64,
     /// Name to show.
     pub(crate) name: &'a str,
     /// Whether a checksum will tell if two halves do not belong together.
@@ -58,6 +67,8 @@ pub(crate) enum Failure {
     NotThere(String),
     /// The place failed in another way.
     Place(String),
+    /// The place has something else by that name.
+    TooLarge(String),
     /// The disk failed.
     Disk(io::Error),
 }
@@ -129,6 +140,7 @@ impl Http {
         if let Some(reason) = request.network.hopeless(&host) {
             return Err(Failure::Place(reason));
         }
+        let deadline = Instant::now() + self.patience.whole;
         let mut resumed = false;
         let mut pause = self.patience.pause;
         let (mut last, mut silent) = ("no try allowed".to_string(), false);
@@ -137,7 +149,7 @@ impl Http {
                 thread::sleep(pause);
                 pause *= 2;
             }
-            (last, silent) = match self.once(request, &url, &host, part, &mut resumed) {
+            (last, silent) = match self.once(request, &url, &host, part, deadline, &mut resumed) {
                 Ok(()) => return Ok(resumed),
                 Err(Trouble::Final(failure)) => return Err(failure),
                 Err(Trouble::Passing(reason)) => (reason, false),
@@ -156,6 +168,7 @@ impl Http {
         url: &Url,
         host: &str,
         part: &Path,
+        deadline: Instant,
         resumed: &mut bool,
     ) -> Result<(), Trouble> {
         let (have, etag) = resumable(request, part);
@@ -176,13 +189,23 @@ impl Http {
             Note { url: request.url.into(), etag: strong_etag(&response) }.write(part).map_err(disk)?;
         }
         *resumed = start > 0;
+        let announced = response.content_length().map(|rest| start.saturating_add(rest));
+        if let Some(bytes) = announced.filter(|bytes| *bytes > request.most) {
+            discard(part).map_err(disk)?;
+            return Err(too_large(format!("it announces {bytes} bytes"), request.most));
+        }
         let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(disk)?;
-        self.progress.start(request.name, response.content_length().map(|rest| start + rest));
+        self.progress.start(request.name, announced);
         self.progress.advance(start);
-        let copied = self.copy(&mut response, &mut file);
+        let copied = self.copy(&mut response, &mut file, start, request.most, deadline);
         self.progress.finish();
-        copied?;
-        file.sync_all().map_err(disk)
+        let copied = copied.and_then(|()| file.sync_all().map_err(disk));
+        drop(file);
+        if let Err(Trouble::Final(Failure::Disk(_) | Failure::TooLarge(_))) = copied {
+            // The room is wanted for something else. That this fails too is not the reason to tell.
+            let _ = discard(part);
+        }
+        copied
     }
 
     /// Sends the request and waits for the head of the answer.
@@ -221,23 +244,52 @@ impl Http {
                 request.network.failed(host, &reason);
                 Err(Trouble::Final(Failure::Place(reason)))
             }
+            Err(e) if e.is_redirect() => Err(Trouble::Final(Failure::Place(innermost(&e)))),
             Err(e) if e.is_timeout() => Err(Trouble::Silent(format!("no answer within {:?}", self.patience.read))),
             Err(e) => Err(Trouble::Passing(innermost(&e))),
         }
     }
 
-    /// Copies the body. One that is shorter than announced is an error of the reader.
-    fn copy(&self, response: &mut Response, file: &mut File) -> Result<(), Trouble> {
+    /// Copies the body behind the bytes that are there, as long as it comes fast enough and the file is not too large.
+    /// One that is shorter than announced is an error of the reader.
+    fn copy(
+        &self,
+        response: &mut Response,
+        file: &mut File,
+        mut have: u64,
+        most: u64,
+        deadline: Instant,
+    ) -> Result<(), Trouble> {
+        let Patience { read, slowest, whole, .. } = self.patience;
         let mut buffer = vec![0; 1 << 16];
+        // The present stretch of time, and what was there when it began.
+        let (mut begun, mut before) = (Instant::now(), have);
         loop {
             match response.read(&mut buffer) {
                 Ok(0) => return Ok(()),
                 Ok(n) => {
+                    have += n as u64;
+                    if have > most {
+                        return Err(too_large("it goes on and on".into(), most));
+                    }
                     file.write_all(&buffer[..n]).map_err(disk)?;
                     self.progress.advance(n as u64);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(Trouble::Passing(format!("broke off: {}", innermost(&e)))),
+            }
+            let now = Instant::now();
+            if now > deadline {
+                let reason = format!("not complete after {whole:?}; ask again to go on from there");
+                return Err(Trouble::Final(Failure::Place(reason)));
+            }
+            let stretch = now - begun;
+            if stretch >= read {
+                let bytes = have - before;
+                if (bytes as f64) < slowest as f64 * stretch.as_secs_f64() {
+                    return Err(Trouble::Passing(format!("too slow: {bytes} bytes within {read:?}")));
+                }
+                (begun, before) = (now, have);
             }
         }
     }
@@ -252,7 +304,8 @@ impl Http {
             let builder = Client::builder()
                 .user_agent(concat!("mtl/", env!("CARGO_PKG_VERSION")))
                 .connect_timeout(self.patience.connect)
-                .timeout(self.patience.read);
+                .timeout(self.patience.read)
+                .redirect(Policy::custom(redirect));
             let builder = if here { builder.no_proxy() } else { builder };
             builder.build().map_err(|e| format!("no HTTP client: {}", innermost(&e)))
         })
@@ -261,8 +314,30 @@ impl Http {
     }
 }
 
+fn redirect(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    match not_followed(attempt.previous(), attempt.url()) {
+        Some(reason) => attempt.error(reason),
+        None => attempt.follow(),
+    }
+}
+
+/// Why a redirection is not followed: there were too many, it leads to what is no server, or to where anybody on the way
+/// could change what nobody could before.
+fn not_followed(previous: &[Url], to: &Url) -> Option<String> {
+    const MOST: usize = 10;
+    match (previous.last().map_or("", Url::scheme), to.scheme()) {
+        _ if previous.len() > MOST => Some(format!("redirected more than {MOST} times")),
+        (_, "https") | ("http", "http") => None,
+        (from, to) => Some(format!("redirected from {from} to {to}, which is not followed")),
+    }
+}
+
 fn disk(e: io::Error) -> Trouble {
     Trouble::Final(Failure::Disk(e))
+}
+
+fn too_large(what: String, most: u64) -> Trouble {
+    Trouble::Final(Failure::TooLarge(format!("not the file: {what}, where {most} are plenty")))
 }
 
 /// How much of an earlier try can be kept, and the tag to ask with. Without a tag a changed file would be spliced to
@@ -327,11 +402,27 @@ mod tests {
     }
 
     #[test]
+    fn redirections_end_and_stay_among_servers() {
+        let reason = |previous: &[&str], to: &str| {
+            let previous: Vec<Url> = previous.iter().map(|url| Url::parse(url).unwrap()).collect();
+            not_followed(&previous, &Url::parse(to).unwrap())
+        };
+        let (plain, safe) = ("http://a.org/f", "https://a.org/f");
+        for (from, to) in [(plain, plain), (plain, safe), (safe, safe)] {
+            assert_eq!(reason(&[from], to), None);
+            assert_eq!(reason(&[from; 11], to).unwrap(), "redirected more than 10 times");
+        }
+        assert_eq!(reason(&[safe], plain).unwrap(), "redirected from https to http, which is not followed");
+        assert_eq!(reason(&[plain], "file:///f").unwrap(), "redirected from http to file, which is not followed");
+    }
+
+    #[test]
     fn only_a_marked_or_checked_beginning_is_continued() {
         let folder = tempfile::tempdir().unwrap();
         let part = folder.path().join("f.part");
         let network = Network::default();
-        let request = |checked| Request { url: "http://a.org/f", accept: None, name: "f", checked, network: &network };
+        let request =
+            |checked| Request { url: "http://a.org/f", accept: None, most: 9, name: "f", checked, network: &network };
         let kept = |checked| resumable(&request(checked), &part).0;
         std::fs::write(&part, "abc").unwrap();
         assert_eq!(kept(true), 0, "nobody knows where it came from");

@@ -256,8 +256,8 @@ impl Fetcher {
 
     fn ask_mirror_url(&self, wanted: &Wanted<'_>, url: &str) -> Result<FetchedFile, Miss> {
         let may_pin = wanted.file.may_pin();
-        let request =
-            |url| Request { url, accept: None, name: &wanted.file.name, checked: !may_pin, network: &self.mirrors };
+        let (name, most) = (&wanted.file.name, wanted.file.most_bytes());
+        let request = |url| Request { url, accept: None, most, name, checked: !may_pin, network: &self.mirrors };
         match self.download(wanted, &request(url), may_pin, Origin::Mirror(url.into())) {
             Err(Miss::NotThere(plain)) => {
                 let packed = format!("{url}.gz");
@@ -281,6 +281,7 @@ impl Fetcher {
         let request = Request {
             url: &source.url,
             accept: source.accept.as_deref(),
+            most: wanted.file.most_bytes(),
             name: &wanted.file.name,
             checked: !unverified,
             network: &self.sources,

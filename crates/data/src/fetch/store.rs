@@ -1,7 +1,7 @@
 //! The cache folder: what is in it, and what is let in.
 
 use std::fs::{File, create_dir_all};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -93,6 +93,7 @@ impl Store {
         match failure {
             Failure::NotThere(reason) => Miss::NotThere(reason),
             Failure::Place(reason) => Miss::Reason(reason),
+            Failure::TooLarge(reason) => Miss::Damaged(reason),
             Failure::Disk(e) => Miss::Fatal(self.broken("writing a download")(e)),
         }
     }
@@ -122,12 +123,8 @@ impl Store {
         let part = if is_packed { wanted.packed_part() } else { wanted.part() };
         discard(&part).map_err(self.fatal("removing an old download"))?;
         let mut input = File::open(&from).map_err(|e| Miss::Reason(format!("cannot be read: {e}")))?;
-        let mut copy = || {
-            let mut output = File::create(&part)?;
-            io::copy(&mut input, &mut output)?;
-            output.sync_all()
-        };
-        copy().map_err(self.fatal(format!("copying {}", from.display())))?;
+        let copied = self.copy(wanted, &mut input, &part);
+        copied.map_err(self.fatal(format!("copying {}", from.display())))??;
         let origin = Origin::Mirror(from.display().to_string());
         if is_packed { self.unpack(wanted, origin) } else { self.adopt(wanted, &part, wanted.file.may_pin(), origin) }
     }
@@ -144,18 +141,32 @@ impl Store {
         let (packed, part) = (wanted.packed_part(), wanted.part());
         discard(&part).map_err(self.fatal("removing an old download"))?;
         let mut input = MultiGzDecoder::new(File::open(&packed).map_err(self.fatal("reading a download"))?);
-        let mut output = File::create(&part).map_err(self.fatal("writing a download"))?;
-        let copied = io::copy(&mut input, &mut output).and_then(|_| output.sync_all());
+        let copied = self.copy(wanted, &mut input, &part);
         discard(&packed).map_err(self.fatal("removing a compressed download"))?;
         match copied {
-            Ok(()) => self.adopt(wanted, &part, wanted.file.may_pin(), origin),
+            Ok(copied) => copied.and_then(|()| self.adopt(wanted, &part, wanted.file.may_pin(), origin)),
             // The system's own errors are the disk's; the others come from the decoder.
             Err(e) if e.raw_os_error().is_some() => Err(self.fatal("decompressing a download")(e)),
-            Err(e) => {
-                discard(&part).map_err(self.fatal("removing a broken download"))?;
-                Err(Miss::Damaged(format!("cannot be decompressed: {e}")))
-            }
+            Err(e) => Err(Miss::Damaged(format!("cannot be decompressed: {e}"))),
         }
+    }
+
+    /// Copies bytes that are not yet believed, no more than the file may have. Unless all went well none are left.
+    fn copy(&self, wanted: &Wanted<'_>, input: &mut impl Read, part: &Path) -> io::Result<Result<(), Miss>> {
+        let most = wanted.file.most_bytes();
+        let mut copy = || {
+            let mut output = File::create(part)?;
+            let bytes = io::copy(&mut input.take(most.saturating_add(1)), &mut output)?;
+            output.sync_all().map(|()| bytes)
+        };
+        let result = match copy() {
+            Ok(bytes) if bytes <= most => return Ok(Ok(())),
+            Ok(_) => Ok(Err(Miss::Damaged(format!("not the file: more than {most} bytes")))),
+            Err(e) => Err(e),
+        };
+        // That this fails too is not the reason to tell.
+        let _ = discard(part);
+        result
     }
 
     /// Lets complete bytes in under their final name if they are right, and deletes them if they are not.
@@ -184,9 +195,15 @@ impl Store {
     /// seen such bytes before.
     fn judge(&self, wanted: &Wanted<'_>, path: &Path, may_pin: bool, origin: &Origin) -> Result<(Trust, String), Miss> {
         let digests = Digests::of(path).map_err(|e| Miss::Reason(format!("cannot be read: {e}")))?;
-        let unpacked = || wanted.file.unpacked.as_ref().zip(unpacked_sha256(path).ok());
+        let most = wanted.file.shape().text();
+        let unpacked = || wanted.file.unpacked.as_ref().zip(unpacked_sha256(path, most).ok());
         if wanted.file.recognises(&digests) || unpacked().is_some_and(|(known, found)| *known == found) {
             return Ok((Trust::Verified, digests.sha256));
+        }
+        if is_page(path) {
+            return Err(Miss::Damaged(
+                "a web page instead of the file, perhaps one to log in or to accept terms".into(),
+            ));
         }
         let found = digests.sha256.clone();
         match self.pins.get(&wanted.key).map_err(|e| self.pins_broken(e))? {
@@ -228,6 +245,17 @@ impl Store {
             PinsError::Unwritable(e) => self.broken("writing lock.yaml")(e),
         })
     }
+}
+
+/// Whether a file is HTML, as networks and servers send it in place of what was asked for.
+fn is_page(path: &Path) -> bool {
+    const ENOUGH: u64 = 512;
+    let mut start = Vec::new();
+    if File::open(path).and_then(|file| file.take(ENOUGH).read_to_end(&mut start)).is_err() {
+        return false;
+    }
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&start).trim_ascii_start().to_ascii_lowercase();
+    start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
 }
 
 /// Both sums, for the reader to compare.

@@ -42,7 +42,7 @@ pub enum ArffError {
         expected: String,
     },
     /// An attribute's type or one of its values is not what it should be.
-    #[error("{}, line {line}, attribute `{attribute}`: found {found}, expected {expected}", path.display())]
+    #[error("{}, line {line}, attribute {}: found {found}, expected {expected}", path.display(), quoted(attribute))]
     Field {
         /// The file.
         path: PathBuf,
@@ -250,6 +250,12 @@ mod tests {
         fails(",1", ", attribute `a`: found nothing, expected a number, with a decimal point");
         fails("1,NaN", ", attribute `b c`: found `NaN`, expected a finite number");
         fails("1e999,1", ", attribute `a`: found `1e999`, expected a finite number");
+    }
+
+    #[test]
+    fn names_do_not_fill_the_screen() {
+        let error = read_bytes(format!("@attribute {} real\n@data\nx\n", "a".repeat(1000)).as_bytes()).unwrap_err();
+        assert!(error.contains("aaa...`: found `x`") && error.len() < 200, "{error}");
     }
 
     #[test]

@@ -48,8 +48,9 @@ pub enum CsvError {
     },
     /// Two columns have the same name.
     #[error(
-        "{}, line 1: columns {first} and {second} are both called `{name}`, expected different names",
-        path.display()
+        "{}, line 1: columns {first} and {second} are both called {}, expected different names",
+        path.display(),
+        quoted(name)
     )]
     DuplicateColumn {
         /// The file.
@@ -100,7 +101,7 @@ pub enum CsvError {
         expected: usize,
     },
     /// A cell holds something other than a finite number.
-    #[error("{}, line {line}, column `{column}`: found {found}, expected {expected}", path.display())]
+    #[error("{}, line {line}, column {}: found {found}, expected {expected}", path.display(), quoted(column))]
     Cell {
         /// The file.
         path: PathBuf,
@@ -410,6 +411,15 @@ mod tests {
         assert!(error.starts_with("d.csv, line 3: the text is not UTF-8 (perhaps Latin-1), expected UTF-8"), "{error}");
         let error = read_bytes(b"\xff\xfea\0,\0").unwrap_err();
         assert!(error.starts_with("d.csv, line 1: the text is UTF-16"), "{error}");
+    }
+
+    #[test]
+    fn names_do_not_fill_the_screen() {
+        let long = "x".repeat(1000);
+        for text in [format!("a,{long},{long}\n"), format!("a,{long}\n1,x\n")] {
+            let error = read_bytes(text.as_bytes()).unwrap_err();
+            assert!(error.contains("x...`") && error.chars().count() < 200, "{error}");
+        }
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Unsigned bytes in the IDX format of the MNIST files, plain or compressed by gzip: big-endian sizes of one to three
 //! dimensions, then a byte a number.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
 
-use super::Table;
+use super::gzip::unpacked;
+use super::{Shape, Table};
 
 /// What is wrong with such a file.
 #[derive(Debug, thiserror::Error)]
@@ -32,66 +31,48 @@ pub enum IdxError {
     },
 }
 
-/// No table here has more numbers: MNIST's largest has 47 million.
-const LARGEST: u64 = 1 << 28;
+/// Four bytes that say what it is, and the sizes of three dimensions.
+const LONGEST_HEADER: u64 = 16;
 
 /// Why the bytes are no table: what was found, and what was expected.
 type Fault = (String, &'static str);
 
 /// Reads an array whose first dimension are the rows, and all others together the columns, named by their numbers from
-/// 1. Compressed bytes are unpacked no further than the sizes in front of them say.
-pub fn read(path: &Path) -> Result<Table, IdxError> {
-    let io = |source| IdxError::Io { path: path.into(), source };
-    let unlike = |(found, expected)| IdxError::Unlike { path: path.into(), found, expected };
-    let file = std::fs::read(path).map_err(io)?;
-    let mut bytes: Box<dyn Read> = if file.starts_with(&[0x1f, 0x8b]) {
-        Box::new(MultiGzDecoder::new(file.as_slice()))
-    } else {
-        Box::new(file.as_slice())
+/// 1. `shape` is what there should be: compressed bytes are unpacked no further.
+pub fn read(path: &Path, shape: Shape) -> Result<Table, IdxError> {
+    let most = shape.cells().saturating_add(LONGEST_HEADER);
+    let bytes = unpacked(path, most).map_err(|source| IdxError::Io { path: path.into(), source })?;
+    let values = decoded(&bytes);
+    let values = values.map_err(|(found, expected)| IdxError::Unlike { path: path.into(), found, expected })?;
+    Ok(Table { columns: (1..=values.ncols()).map(|c| c.to_string()).collect(), values })
+}
+
+fn decoded(bytes: &[u8]) -> Result<Array2<f64>, Fault> {
+    let cut_short = || ("a file cut short".into(), "an IDX file");
+    // Two zeros, the type of the numbers, the number of dimensions.
+    let (dimensions, rest) = match bytes {
+        [0, 0, 8, dimensions @ 1..=3, rest @ ..] => (usize::from(*dimensions), rest),
+        [0, 0, 8, dimensions, ..] => return Err((format!("{dimensions} dimensions"), "one to three")),
+        [0, 0, kind, _, ..] => return Err((format!("numbers of type {kind:#04x}"), "unsigned bytes, type 0x08")),
+        _ => return Err(("something else".into(), "an IDX file")),
     };
-    let mut header = Vec::new();
-    bytes.by_ref().take(4).read_to_end(&mut header).map_err(io)?;
-    let dimensions = dimensions(&header).map_err(unlike)?;
-    let mut sizes = Vec::new();
-    bytes.by_ref().take(4 * dimensions).read_to_end(&mut sizes).map_err(io)?;
-    let (rows, columns) = shape(&sizes, dimensions).map_err(unlike)?;
-    let expected = rows * columns;
-    let mut data = Vec::new();
-    bytes.take(expected + 1).read_to_end(&mut data).map_err(io)?;
-    if data.len() as u64 != expected {
-        let found = if data.len() as u64 > expected { "more".into() } else { data.len().to_string() };
-        return Err(unlike((format!("{found} bytes for {rows} x {columns} numbers"), "a byte a number")));
-    }
-    let values = data.into_iter().map(f64::from).collect();
-    let values = Array2::from_shape_vec((rows as usize, columns as usize), values);
-    let values = values.map_err(|e| unlike((e.to_string(), "an array as the header says")))?;
-    Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values })
-}
-
-/// Number of dimensions from the first four bytes: two zeros, the type of the numbers, the dimensions.
-fn dimensions(header: &[u8]) -> Result<u64, Fault> {
-    match header {
-        [0, 0, 8, dimensions @ 1..=3] => Ok((*dimensions).into()),
-        [0, 0, 8, dimensions] => Err((format!("{dimensions} dimensions"), "one to three")),
-        [0, 0, kind, _] => Err((format!("numbers of type {kind:#04x}"), "unsigned bytes, type 0x08")),
-        _ => Err(("something else".into(), "an IDX file")),
-    }
-}
-
-/// Rows and columns, none empty and together not too many.
-fn shape(sizes: &[u8], dimensions: u64) -> Result<(u64, u64), Fault> {
-    let sizes: Vec<u64> =
-        sizes.chunks_exact(4).map(|size| u32::from_be_bytes([size[0], size[1], size[2], size[3]]).into()).collect();
-    let [rows, inner @ ..] = sizes.as_slice() else { return Err(("a file cut short".into(), "an IDX file")) };
-    if sizes.len() as u64 != dimensions {
-        return Err(("a file cut short".into(), "an IDX file"));
-    }
-    let columns = inner.iter().try_fold(1_u64, |product, size| product.checked_mul(*size));
-    match columns.and_then(|columns| Some((columns, rows.checked_mul(columns)?))) {
-        Some((columns, 1..=LARGEST)) => Ok((*rows, columns)),
-        _ => {
-            let sizes: Vec<String> = sizes.iter().map(u64::to_string).collect();
-            Err((format!("an array of {} numbers", sizes.join(" x ")), "at least one and at most 2^28"))
+    let (sizes, data) = rest.split_at_checked(4 * dimensions).ok_or_else(cut_short)?;
+    let sizes: Vec<usize> =
+        sizes.chunks_exact(4).map(|s| u32::from_be_bytes([s[0], s[1], s[2], s[3]]) as usize).collect();
+    let (rows, inner) = sizes.split_first().ok_or_else(cut_short)?;
+    let columns = inner.iter().try_fold(1_usize, |product, size| product.checked_mul(*size));
+    // Compared with the bytes that are there before anything is set aside for the numbers.
+    match columns.filter(|columns| rows.checked_mul(*columns) == Some(data.len()) && !data.is_empty()) {
+        Some(columns) => {
+            let values = data.iter().copied().map(f64::from).collect();
+            Array2::from_shape_vec((*rows, columns), values).map_err(|e| (e.to_string(), "an array as the header says"))
+        }
+        None => {
+            let sizes: Vec<String> = sizes.iter().map(usize::to_string).collect();
+            Err((
+                format!("{} bytes for {} numbers", data.len(), sizes.join(" x ")),
+                "a byte a number, and at least one",
+            ))
         }
     }
 }
@@ -120,7 +101,7 @@ mod tests {
         let path = folder.path().join("a");
         std::fs::write(&path, bytes).unwrap();
         let shortened = |e: IdxError| e.to_string().replace(&format!("{}: ", path.display()), "");
-        read(&path).map(|table| table.values).map_err(shortened)
+        read(&path, Shape { rows: 4, columns: 6 }).map(|table| table.values).map_err(shortened)
     }
 
     #[test]
@@ -142,13 +123,21 @@ mod tests {
         fails(&[0, 0, 8, 4], "found 4 dimensions, expected one to three");
         fails(&[0, 0, 8, 0], "found 0 dimensions, expected one to three");
         fails(&idx(&[2, 2], &[])[..7], "found a file cut short, expected an IDX file");
-        fails(&idx(&[2], &[1]), "found 1 bytes for 2 x 1 numbers, expected a byte a number");
-        fails(&gzip(&idx(&[2], &[1, 2, 3])), "found more bytes for 2 x 1 numbers, expected a byte a number");
-        fails(&idx(&[0, 5], &[]), "found an array of 0 x 5 numbers, expected at least one and at most 2^28");
-        let vast = idx(&[u32::MAX, u32::MAX, u32::MAX], &[]);
-        assert!(read_bytes(&vast).unwrap_err().contains("expected at least one and at most 2^28"));
+        let byte_a_number = "expected a byte a number, and at least one";
+        fails(&idx(&[2], &[1]), &format!("found 1 bytes for 2 numbers, {byte_a_number}"));
+        fails(&gzip(&idx(&[2, 1], &[1, 2, 3])), &format!("found 3 bytes for 2 x 1 numbers, {byte_a_number}"));
+        fails(&idx(&[0, 5], &[]), &format!("found 0 bytes for 0 x 5 numbers, {byte_a_number}"));
+        let most = u32::MAX;
+        fails(&idx(&[most; 3], &[]), &format!("found 0 bytes for {most} x {most} x {most} numbers, {byte_a_number}"));
+        let bomb = gzip(&idx(&[1 << 12, 1 << 12], &vec![0; 1 << 24]));
+        assert!(read_bytes(&bomb).unwrap_err().contains("it has more than 40 bytes when it is unpacked"));
         assert!(read_bytes(&gzip(&idx(&[2], &[1, 2]))[..20]).unwrap_err().contains("cannot be read"));
-        assert!(read(Path::new("/nowhere/a.gz")).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            read(Path::new("/nowhere/a.gz"), Shape { rows: 1, columns: 1 })
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 
 pub mod arff;
 pub mod csv;
+mod gzip;
 pub mod idx;
 pub mod mat;
 pub mod npy;
@@ -25,6 +26,30 @@ pub struct Table {
     pub columns: Vec<String>,
     /// Rows x columns. A missing cell is NaN, where a format has such a thing.
     pub values: Array2<f64>,
+}
+
+/// The shape a table should have. It bounds the memory that reading a file may take, whatever the file says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shape {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+impl Shape {
+    /// Number of cells.
+    pub(crate) fn cells(self) -> u64 {
+        (self.rows as u64).saturating_mul(self.columns as u64)
+    }
+
+    /// Bytes that such a table may take as text, with a line of names. The longest decimal of a double, without
+    /// superfluous digits, has 24 characters.
+    pub(crate) fn text(self) -> u64 {
+        const CELL: u64 = 64;
+        const REMARKS: u64 = 1 << 12;
+        self.cells().saturating_add(self.columns as u64).saturating_mul(CELL).saturating_add(REMARKS)
+    }
 }
 
 /// A column that is not there.
@@ -98,21 +123,22 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 }
 
 impl Format {
-    /// Reads a table that should have so many columns.
-    pub fn read(&self, path: &Path, columns: usize) -> Result<Table, FormatError> {
+    /// Reads a table that should have this shape. Another one may come back, but none that is much larger than the file
+    /// or the shape.
+    pub fn read(&self, path: &Path, shape: Shape) -> Result<Table, FormatError> {
         match self {
             Self::Csv => Ok(csv::read(path, csv::Dialect::Comma, &[])?),
             Self::CsvSemicolon => Ok(csv::read(path, csv::Dialect::Semicolon, &[])?),
             Self::CsvNamed => Ok(csv::read_named(path)?),
             Self::Arff => Ok(arff::read(path)?),
-            Self::Mat(variables) => Ok(mat::read(path, variables, Layout::SideBySide, columns)?),
-            Self::MatFilled(variables) => Ok(mat::read(path, variables, Layout::FilledUp, columns)?),
-            Self::MatCells(variables) => Ok(mat::read(path, variables, Layout::Cells, columns)?),
+            Self::Mat(variables) => Ok(mat::read(path, variables, Layout::SideBySide, shape)?),
+            Self::MatFilled(variables) => Ok(mat::read(path, variables, Layout::FilledUp, shape)?),
+            Self::MatCells(variables) => Ok(mat::read(path, variables, Layout::Cells, shape)?),
             Self::Npy => Ok(npy::read(path)?),
-            Self::Tsv(columns) => Ok(tsv::read(path, columns)?),
-            Self::Idx => Ok(idx::read(path)?),
-            Self::Text(between) => Ok(text::read(path, *between, columns)?),
-            Self::ZipText(members) => Ok(zip_text::read(path, members, columns)?),
+            Self::Tsv(columns) => Ok(tsv::read(path, columns, shape)?),
+            Self::Idx => Ok(idx::read(path, shape)?),
+            Self::Text(between) => Ok(text::read(path, *between, shape)?),
+            Self::ZipText(members) => Ok(zip_text::read(path, members, shape)?),
         }
     }
 }

@@ -96,7 +96,7 @@ fn field(header: &str, name: &str) -> Result<String, Fault> {
 }
 
 fn shape(text: &str) -> Result<(usize, usize), Fault> {
-    let fault = || (format!("an array of shape ({text})"), "one or two dimensions, none empty");
+    let fault = || (format!("an array of shape {}", quoted(&format!("({text})"))), "one or two dimensions, none empty");
     let sizes: Vec<usize> = text
         .split(',')
         .map(str::trim)
@@ -202,7 +202,7 @@ mod tests {
         );
         for shape in ["()", "(1, 1, 1)", "(0,)", "(-1,)", "(1, x)"] {
             let error = decoded(&of("<f8", "False", shape)).unwrap_err();
-            assert_eq!(error, (format!("an array of shape {shape}"), "one or two dimensions, none empty"));
+            assert_eq!(error, (format!("an array of shape `{shape}`"), "one or two dimensions, none empty"));
         }
         fails(&of("<f8", "False", "(2,)"), "8 bytes for 2 x 1 numbers of 8 bytes, expected as many as the header says");
         let vast = format!("({}, {})", u64::MAX, u64::MAX);

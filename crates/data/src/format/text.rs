@@ -1,15 +1,14 @@
 //! Text files of numbers without a line of names, plain or compressed by gzip: a row a line, with commas or blanks between
 //! the cells.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use ndarray::Array2;
 use serde::Deserialize;
 
-use super::Table;
 use super::csv::{decoded, finite};
+use super::gzip::unpacked;
+use super::{Shape, Table};
 use crate::suggest::quoted;
 
 /// What is wrong with such a file.
@@ -47,28 +46,13 @@ pub enum Between {
     Blanks,
 }
 
-/// No file here is longer when it is unpacked: Covertype's has 75 million bytes.
-const LONGEST: u64 = 1 << 28;
-
-/// Reads a table of so many columns, named by their numbers from 1. Lines of blanks alone are passed over.
-pub fn read(path: &Path, between: Between, columns: usize) -> Result<Table, TextError> {
-    let bytes = unpacked(path).map_err(|source| TextError::Io { path: path.into(), source })?;
+/// Reads a table of as many columns as `shape` has, named by their numbers from 1. Lines of blanks alone are passed over.
+pub fn read(path: &Path, between: Between, shape: Shape) -> Result<Table, TextError> {
+    let columns = shape.columns;
+    let bytes = unpacked(path, shape.text()).map_err(|source| TextError::Io { path: path.into(), source })?;
     let values = numbers(&bytes, between, columns);
     let values = values.map_err(|(line, found, expected)| TextError::Line { path: path.into(), line, found, expected });
     Ok(Table { columns: (1..=columns).map(|c| c.to_string()).collect(), values: values? })
-}
-
-fn unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
-    let bytes = std::fs::read(path)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice()).take(LONGEST + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > LONGEST {
-        return Err(std::io::Error::other("it is longer than 2^28 bytes when it is unpacked"));
-    }
-    Ok(text)
 }
 
 /// Line, what was found, and what was expected.
@@ -78,7 +62,7 @@ fn numbers(bytes: &[u8], between: Between, columns: usize) -> Result<Array2<f64>
     let text = decoded(bytes).map_err(|(line, found)| (line, format!("text that is {found}"), "UTF-8".into()))?;
     // A cell and what ends it take two bytes at least: a file of empty lines asks for no more memory than it has itself.
     let lines = bytes.iter().filter(|b| **b == b'\n').count() + 1;
-    let mut values = Vec::with_capacity((lines * columns).min(bytes.len() / 2 + 1));
+    let mut values = Vec::with_capacity(lines.saturating_mul(columns).min(bytes.len() / 2 + 1));
     let mut rows = 0;
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim_ascii().is_empty()) {
         let before = values.len();
@@ -133,7 +117,7 @@ mod tests {
         let path = folder.path().join("a.data");
         std::fs::write(&path, bytes).unwrap();
         let shortened = |e: TextError| e.to_string().replace(&path.display().to_string(), "a.data");
-        read(&path, between, columns).map(|table| table.values).map_err(shortened)
+        read(&path, between, Shape { rows: 2, columns }).map(|table| table.values).map_err(shortened)
     }
 
     #[test]
@@ -167,7 +151,18 @@ mod tests {
         assert!(error.starts_with("a.data, line 2: found text that is not UTF-8"), "{error}");
         let packed = gzip(b"1,2\n");
         assert!(read_bytes(&packed[..packed.len() - 9], Between::Commas, 2).unwrap_err().contains("cannot be read"));
-        assert!(read(Path::new("/nowhere/a"), Between::Blanks, 2).unwrap_err().to_string().contains("cannot be read"));
+        assert!(
+            read(Path::new("/nowhere/a"), Between::Blanks, Shape { rows: 1, columns: 2 })
+                .unwrap_err()
+                .to_string()
+                .contains("cannot be read")
+        );
+    }
+
+    #[test]
+    fn no_more_is_unpacked_than_such_a_table_can_have() {
+        let error = read_bytes(&gzip(&vec![b'\n'; 1 << 24]), Between::Commas, 3).unwrap_err();
+        assert!(error.contains("it has more than 4672 bytes when it is unpacked"), "{error}");
     }
 
     proptest! {

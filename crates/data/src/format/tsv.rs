@@ -1,16 +1,15 @@
 //! Tab-separated columns of several kinds below a header line, which may begin with `#`; the file may be compressed
 //! by gzip. Words and letters become numbers, as the catalog says.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use flate2::read::MultiGzDecoder;
 use indexmap::IndexMap;
 use ndarray::Array2;
 use serde::Deserialize;
 
-use super::Table;
 use super::csv::{decoded, finite};
+use super::gzip::unpacked;
+use super::{Shape, Table};
 use crate::suggest::{listed, quoted};
 
 /// What a column of the file holds, and what becomes of it in the table.
@@ -78,10 +77,15 @@ pub enum TsvError {
     },
 }
 
-/// Reads a file with these columns. Those of a list of bases are called by their place, from 1, those of counts by
+/// A cell that is left out, such as a formula, may be so long.
+const SKIPPED: u64 = 1 << 10;
+
+/// Reads a file with these columns into a table that should have this shape. Those of a list of bases are called by their place, from 1, those of counts by
 /// their index.
-pub fn read(path: &Path, columns: &Columns) -> Result<Table, TsvError> {
-    let bytes = unpacked(path).map_err(|source| TsvError::Io { path: path.into(), source })?;
+pub fn read(path: &Path, columns: &Columns, shape: Shape) -> Result<Table, TsvError> {
+    let skipped = Shape { rows: shape.rows, columns: columns.len() }.cells().saturating_mul(SKIPPED);
+    let bytes = unpacked(path, shape.text().saturating_add(skipped))
+        .map_err(|source| TsvError::Io { path: path.into(), source })?;
     let bad_line = |line, found, expected| TsvError::Line { path: path.into(), line, found, expected };
     let text =
         decoded(&bytes).map_err(|(line, found)| bad_line(line, format!("text that is {found}"), "UTF-8".into()))?;
@@ -97,6 +101,9 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Table, TsvError> {
     let names: Vec<String> = columns.iter().flat_map(|(name, kind)| kind.columns(name)).collect();
     let (mut values, mut rows) = (Vec::new(), 0);
     for (line, text) in lines {
+        if rows == shape.rows {
+            return Err(bad_line(line, "another row".into(), format!("the end after {rows} rows")));
+        }
         let found = text.split('\t').count();
         if found != columns.len() {
             return Err(bad_line(line, format!("{found} cells"), format!("{} between tabs", columns.len())));
@@ -117,16 +124,6 @@ pub fn read(path: &Path, columns: &Columns) -> Result<Table, TsvError> {
     }
     let values = Array2::from_shape_vec((rows, names.len()), values).expect("a cell gives as many values in each row");
     Ok(Table { columns: names, values })
-}
-
-fn unpacked(path: &Path) -> std::io::Result<Vec<u8>> {
-    let bytes = std::fs::read(path)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut text = Vec::new();
-    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text)?;
-    Ok(text)
 }
 
 impl Kind {
@@ -197,7 +194,7 @@ mod tests {
         let path = folder.path().join("d.tsv");
         std::fs::write(&path, bytes).unwrap();
         let prefix = path.display().to_string();
-        read(&path, &columns()).map_err(|e| e.to_string().replace(&prefix, "d.tsv"))
+        read(&path, &columns(), Shape { rows: 2, columns: 9 }).map_err(|e| e.to_string().replace(&prefix, "d.tsv"))
     }
 
     const HEADER: &str = "task\tid\ty\tseq\tcounts\n";
@@ -223,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn no_more_is_unpacked_than_such_a_table_can_have() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut packed, &vec![b'\n'; 1 << 24]).unwrap();
+        let error = read_bytes(&packed.finish().unwrap()).unwrap_err();
+        assert!(error.contains("it has more than 16064 bytes when it is unpacked"), "{error}");
+    }
+
+    #[test]
     fn every_fault_has_its_place() {
         let fails = |text: &str, expected: &str| assert_eq!(read_bytes(text.as_bytes()).unwrap_err(), expected);
         let none = "d.tsv: the file has no rows, expected a line of column names and then data";
@@ -243,6 +248,8 @@ mod tests {
         row("a\t\t1\tACG\t4:1", ", column `counts`: found `4:1`, expected `index:count`, the index from 0 to 3");
         row("a\t\t1\tACG\t1:-1", ", column `counts`: found `1:-1`, expected `index:count`, the index from 0 to 3");
         row("a\t\t1\tACG\t2:1 1:1", ", column `counts`: found `1:1`, expected `index:count`, the index from 3 to 3");
+        let three = format!("{HEADER}{}", "a\t\t1\tACG\t\n".repeat(3));
+        fails(&three, "d.tsv, line 4: found another row, expected the end after 2 rows");
         let error = read_bytes(b"task\tid\ty\tseq\tcounts\n\xe4").unwrap_err();
         assert_eq!(error, "d.tsv, line 2: found text that is not UTF-8 (perhaps Latin-1), expected UTF-8");
     }

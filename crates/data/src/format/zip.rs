@@ -102,12 +102,12 @@ impl Member {
         Ok(Self { path: path.into(), name: name.into(), lines })
     }
 
-    /// Reads the next line without its end into `line`; false behind the last one, where the sum must be right.
-    pub(super) fn next_line(&mut self, line: &mut String) -> Result<bool, ZipError> {
+    /// Reads the next line without its end into `line`; false behind the last one, where the sum must be right. A line
+    /// of more than `most` bytes is an error.
+    pub(super) fn next_line(&mut self, line: &mut String, most: u64) -> Result<bool, ZipError> {
         line.clear();
         let io = |source| ZipError::Io { path: self.path.clone(), source };
-        // Even without an end of line no more is read than the member may hold.
-        if self.lines.bytes.read_line(line).map_err(io)? == 0 {
+        if self.lines.bytes.by_ref().take(most.saturating_add(1)).read_line(line).map_err(io)? == 0 {
             let found = (self.lines.crc.amount(), self.lines.crc.sum());
             let (bytes, sum) = self.lines.expected;
             return match u64::from(found.0) == bytes && found.1 == sum {
@@ -118,6 +118,13 @@ impl Member {
                     expected: format!("{bytes} with {sum:08x}"),
                 }),
             };
+        }
+        if line.len() as u64 > most {
+            return Err(ZipError::Unlike {
+                path: self.path.clone(),
+                found: format!("a line of more than {most} bytes in {}", quoted(&self.name)),
+                expected: "numbers between blanks".into(),
+            });
         }
         self.lines.crc.update(line.as_bytes());
         line.truncate(line.trim_end_matches(['\n', '\r']).len());

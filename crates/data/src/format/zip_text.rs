@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 
-use super::Table;
 use super::csv::finite;
 use super::zip::{Member, ZipError};
+use super::{Shape, Table};
 use crate::suggest::quoted;
 
 /// What is wrong with such a file.
@@ -32,8 +32,10 @@ pub enum ZipTextError {
 }
 
 /// Reads text files of as many lines each; the cells of a row are those of the first one's line, then of the second
-/// one's and so on. Columns are named by their numbers, from 1. `columns` is how many there should be in all.
-pub fn read(path: &Path, members: &[String], columns: usize) -> Result<Table, ZipTextError> {
+/// one's and so on. Columns are named by their numbers, from 1. `shape` is what there should be in all: no more is read.
+pub fn read(path: &Path, members: &[String], shape: Shape) -> Result<Table, ZipTextError> {
+    let columns = shape.columns;
+    let longest = Shape { rows: 1, ..shape }.text();
     let mut open =
         members.iter().map(|name| Ok((name, Member::open(path, name)?))).collect::<Result<Vec<_>, ZipError>>()?;
     let (mut values, mut rows, mut line) = (Vec::new(), 0, String::new());
@@ -48,7 +50,7 @@ pub fn read(path: &Path, members: &[String], columns: usize) -> Result<Table, Zi
         };
         let mut ended = None;
         for (place, (name, member)) in open.iter_mut().enumerate() {
-            let ends = !member.next_line(&mut line)?;
+            let ends = !member.next_line(&mut line, longest)?;
             if place > 0 && ended != Some(ends) {
                 let found = if ends { "the end" } else { "a line" };
                 return Err(wrong(name, found.into(), format!("as many lines as `{}`", members[0])));
@@ -56,6 +58,9 @@ pub fn read(path: &Path, members: &[String], columns: usize) -> Result<Table, Zi
             ended = Some(ends);
             if ends {
                 continue;
+            }
+            if rows == shape.rows {
+                return Err(wrong(name, "a line".into(), format!("the end after {rows} lines")));
             }
             for cell in line.split_ascii_whitespace() {
                 // A line cannot fill the memory: it is given up where the table's row is full.
@@ -123,7 +128,7 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let members: Vec<String> = members.iter().map(|m| (*m).into()).collect();
         let shortened = |e: ZipTextError| e.to_string().replace(&path.display().to_string(), "a.zip");
-        read(&path, &members, columns).map(|table| table.values).map_err(shortened)
+        read(&path, &members, Shape { rows: 2, columns }).map(|table| table.values).map_err(shortened)
     }
 
     const X: (&str, &str) = ("d/x.txt", "1 2.5\n-3 4e-1 \n");
@@ -149,6 +154,7 @@ mod tests {
         fails(&archive(&[X]), &both, 3, "found no such file in the archive, expected d/y.txt");
         let long = ("d/y.txt", "7\n8\n9\n");
         fails(&archive(&[X, long]), &both, 3, "`d/y.txt`, line 3: found a line, expected as many lines as `d/x.txt`");
+        fails(&archive(&[long]), &both[1..], 1, "`d/y.txt`, line 3: found a line, expected the end after 2 lines");
         fails(&archive(&[X, ("d/y.txt", "7\n")]), &both, 3, "`d/y.txt`, line 2: found the end, expected as many lines");
         fails(&archive(&[X, Y]), &both, 4, "`d/y.txt`, line 1: found 3 cells, expected 4 columns in all");
         fails(&archive(&[X, Y]), &both, 2, "`d/y.txt`, line 1: found more cells, expected 2 columns in all");
@@ -156,6 +162,18 @@ mod tests {
         fails(&archive(&[("d/x.txt", "1 NaN\n")]), &["d/x.txt"], 2, "line 1: found `NaN`, expected");
         fails(&archive(&[("d/x.txt", "")]), &["d/x.txt"], 2, "line 1: found the end, expected numbers");
         fails(&archive(&[X, Y])[..90], &both, 3, "found something else");
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        let bomb = |text: &str| {
+            let text = text.repeat(1 << 22);
+            let bytes = archive(&[("a", "1\n"), ("../../etc/b", &text)]);
+            assert!(bytes.len() < 1 << 16, "{}", bytes.len());
+            read_bytes(&bytes, &["../../etc/b"], 1).unwrap_err()
+        };
+        assert!(bomb("1\n").contains("line 3: found a line, expected the end after 2 lines"), "{}", bomb("1\n"));
+        assert!(bomb("    ").contains("found a line of more than 4224 bytes"), "{}", bomb("    "));
     }
 
     #[test]

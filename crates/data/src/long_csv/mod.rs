@@ -12,6 +12,7 @@ use mtl_core::{DataError, MultiTask, Target, Task};
 use ndarray::Array2;
 
 use crate::format::csv::{CsvError, CsvFile};
+use crate::suggest::quoted;
 pub use samples::{Samples, TargetColumn, samples};
 use target::{TargetReader, coded};
 
@@ -88,9 +89,10 @@ pub enum LongCsvError {
     },
     /// A task has a single row.
     #[error(
-        "{}, line {line}: task `{task}` has this row only, expected at least two rows a task; \
+        "{}, line {line}: task {} has this row only, expected at least two rows a task; \
          add rows or remove the task",
-        path.display()
+        path.display(),
+        quoted(task)
     )]
     OneRow {
         /// The file.
@@ -102,9 +104,10 @@ pub enum LongCsvError {
     },
     /// A task's target never changes.
     #[error(
-        "{}, line {line} and on: the target `{target}` of task `{task}` is {value} in all {rows} rows, \
+        "{}, line {line} and on: the target `{target}` of task {} is {value} in all {rows} rows, \
          expected it to vary; remove the task, or check that `{target}` is the column to predict",
-        path.display()
+        path.display(),
+        quoted(task)
     )]
     ConstantTarget {
         /// The file.

@@ -28,18 +28,45 @@ pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
+    /// What it says about the length of the body; the truth, if nothing else.
+    pub length: Length,
     /// How much of the body is sent before the connection is closed.
     pub cut: Option<usize>,
+    /// How long it waits behind each byte.
+    pub drip: Option<Duration>,
+    /// Whether it sends the body again and again.
+    pub endless: bool,
     /// How long it thinks before it says anything.
     pub delay: Duration,
     /// How long it pauses before it closes the connection.
     pub stall: Duration,
 }
 
+/// What a server says about the length of a body.
+#[derive(Debug, Clone, Copy)]
+pub enum Length {
+    True,
+    Says(u64),
+    Unsaid,
+}
+
 impl Reply {
     pub fn status(status: u16) -> Self {
-        let (headers, body) = (Vec::new(), b"nothing to see".to_vec());
-        Self { status, headers, body, cut: None, delay: Duration::ZERO, stall: Duration::ZERO }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: b"nothing to see".to_vec(),
+            length: Length::True,
+            cut: None,
+            drip: None,
+            endless: false,
+            delay: Duration::ZERO,
+            stall: Duration::ZERO,
+        }
+    }
+
+    pub fn redirect(to: impl Into<String>) -> Self {
+        Self::status(302).header("Location", to)
     }
 
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
@@ -129,14 +156,34 @@ fn read(request: &tiny_http::Request) -> Call {
 fn answer(request: tiny_http::Request, reply: &Reply) {
     thread::sleep(reply.delay);
     let mut out = request.into_writer();
-    let mut head = format!("HTTP/1.1 {} Said\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
+    let mut head = format!("HTTP/1.1 {} Said\r\n", reply.status);
+    match reply.length {
+        Length::True => head += &format!("Content-Length: {}\r\n", reply.body.len()),
+        Length::Says(bytes) => head += &format!("Content-Length: {bytes}\r\n"),
+        Length::Unsaid => {}
+    }
     for (name, value) in &reply.headers {
         head += &format!("{name}: {value}\r\n");
     }
     head += "Connection: close\r\n\r\n";
     let body = &reply.body[..reply.cut.unwrap_or(reply.body.len())];
+    let mut send = || {
+        out.write_all(head.as_bytes())?;
+        loop {
+            match reply.drip {
+                None => out.write_all(body)?,
+                Some(pause) => body.chunks(1).try_for_each(|byte| {
+                    thread::sleep(pause);
+                    out.write_all(byte).and_then(|()| out.flush())
+                })?,
+            }
+            if !reply.endless {
+                return out.flush();
+            }
+        }
+    };
     // A client that has given up is no concern of the server.
-    let _ = out.write_all(head.as_bytes()).and_then(|()| out.write_all(body)).and_then(|()| out.flush());
+    let _ = send();
     thread::sleep(reply.stall);
 }
 
@@ -193,6 +240,8 @@ pub fn options(cache: &Path) -> FetchOptions {
     let patience = Patience {
         connect: Duration::from_secs(2),
         read: Duration::from_secs(2),
+        slowest: 1 << 10,
+        whole: Duration::from_secs(60),
         tries: 3,
         pause: Duration::from_millis(10),
     };

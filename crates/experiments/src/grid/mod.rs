@@ -13,7 +13,8 @@
 
 mod condition;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use indexmap::IndexMap;
@@ -90,6 +91,9 @@ enum Axis {
     Relative(Vec<ParamValue>),
 }
 
+/// More points than anybody waits for; a slip in a `log10` should not fill the memory.
+const MOST_POINTS: usize = 100_000;
+
 /// A checked grid of one method.
 #[derive(Debug, Clone)]
 pub struct Grid {
@@ -119,6 +123,13 @@ impl Grid {
         entry: &Entry,
         source: &Source,
     ) -> Result<Self, YamlError> {
+        let several = |axis: &Axis| if let Axis::Values(v) | Axis::Relative(v) = axis { v.len() } else { 1 };
+        let points = self.axes.values().map(several).fold(1, usize::saturating_mul);
+        if points > MOST_POINTS {
+            let message = format!("the grid has {points} points, conditions aside, expected at most {MOST_POINTS}");
+            let last = values.values().last();
+            return Err(last.map_or_else(|| source.whole(&message), |at| source.error(at, &message)));
+        }
         for (name, axis) in &self.axes {
             let Axis::TiedTo(other) = axis else { continue };
             let own = match self.axes.get(other) {
@@ -252,22 +263,25 @@ impl Grid {
         }
         points.retain(|point| self.conditions.iter().all(|c| c.holds(point, p, m)));
         let walked = entry.params.iter().find(|s| s.walk).map(|s| s.name);
-        let mut paths: Vec<(BTreeMap<String, ParamValue>, Vec<ParamSet>)> = Vec::new();
+        let (mut paths, mut places) = (Vec::<Vec<ParamSet>>::new(), HashMap::<String, usize>::new());
         for point in points {
             // Values were checked when the grid was parsed, tied ones included.
             let Ok(set) = ParamSet::new(&entry.params, &point) else { continue };
             let mut rest = point;
             rest.retain(|name, _| Some(name.as_str()) != walked);
-            match paths.iter_mut().find(|(key, _)| *key == rest) {
-                Some((_, path)) if walked.is_some() => path.push(set),
-                _ => paths.push((rest, vec![set])),
+            match places.entry(format!("{rest:?}")) {
+                MapEntry::Occupied(place) if walked.is_some() => paths[*place.get()].push(set),
+                place => {
+                    place.insert_entry(paths.len());
+                    paths.push(vec![set]);
+                }
             }
         }
         let value = |set: &ParamSet| walked.and_then(|w| set.get(w)).cloned();
-        for (_, path) in &mut paths {
+        for path in &mut paths {
             path.sort_by(|a, b| value(b).partial_cmp(&value(a)).unwrap_or(std::cmp::Ordering::Equal));
         }
-        paths.into_iter().map(|(_, path)| path).collect()
+        paths
     }
 }
 

@@ -43,6 +43,9 @@ pub struct DataUse {
 /// What a study and its profile set themselves: method label -> parameters.
 pub(super) type Overrides = BTreeMap<String, BTreeSet<String>>;
 
+/// More members of a family of data sets than a figure could show.
+const MOST_MEMBERS: usize = 1000;
+
 /// The data sets that a file lists, checked.
 pub(crate) fn data_uses(
     entries: Vec<DataEntry>,
@@ -64,6 +67,11 @@ pub(crate) fn data_uses(
         }
         if let Some((option, _)) = entry.options.iter().find(|(_, values)| values.as_slice().is_empty()) {
             return Err(source.error(&entry.dataset, format!("`{option}` is an empty list")));
+        }
+        let count = entry.options.values().map(|v| v.as_slice().len()).fold(1, usize::saturating_mul);
+        if count > MOST_MEMBERS {
+            let message = format!("the options have {count} combinations, expected at most {MOST_MEMBERS}");
+            return Err(source.error(&entry.dataset, message));
         }
         for (options, at) in members(&entry.options) {
             let mut variants = vec![variant(&entry.dataset, options)?];

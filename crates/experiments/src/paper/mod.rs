@@ -26,6 +26,9 @@ use crate::study::{
 };
 use crate::yaml::{Source, Spanned, YamlError, unknown};
 
+/// More repeats than anybody waits for.
+const MOST_REPEATS: u32 = 10_000;
+
 /// A paper and everything its folder says.
 pub struct Paper {
     /// Name of the folder.
@@ -227,8 +230,9 @@ impl Study {
             families(show, &data, &uses, &source)?;
         }
         let protocol = file.protocol;
-        if protocol.repeats == 0 {
-            return Err(source.error_below(&["protocol", "repeats"], "`repeats` is 0, expected at least 1"));
+        if !(1..=MOST_REPEATS).contains(&protocol.repeats) {
+            let message = format!("`repeats` is {}, expected 1 to {MOST_REPEATS}", protocol.repeats);
+            return Err(source.error_below(&["protocol", "repeats"], message));
         }
         let (sizes, chooses) = (protocol.split, protocol.split.has(Part::Valid));
         let split = match sizes.check() {

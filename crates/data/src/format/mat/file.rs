@@ -1,119 +1,96 @@
-//! A file's variables as matrices.
+//! A file's variables, unpacked one at a time.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::borrow::Cow;
+use std::io::Read;
 use std::path::Path;
 
-use matrw::{MatFile, MatVariable, MatlabType};
-use ndarray::{Array2, ShapeBuilder};
+use flate2::read::ZlibDecoder;
+use ndarray::Array2;
 
 use super::MatError;
+use super::element::{COMPRESSED, Elements, Fault, Variable};
 
 const HEADER: usize = 128;
+/// A variable's flags, sizes and name take a small part of this.
+const LONGEST_HEAD: u64 = 1 << 12;
 
-/// Parses the file.
-pub(super) fn open(path: &Path) -> Result<MatFile, MatError> {
-    let mut bytes = std::fs::read(path).map_err(|source| MatError::Io { path: path.into(), source })?;
-    check_extent(path, &bytes)?;
-    // matrw wants this literal text. The header's first 116 bytes are free text, and writers differ.
-    let magic = b"MATLAB 5.0 MAT-file, ";
-    bytes[..magic.len()].copy_from_slice(magic);
-
-    let damaged = |detail: String| MatError::Damaged { path: path.into(), detail };
-    // matrw panics on some damaged files; a file is no reason to stop the program.
-    match catch_unwind(AssertUnwindSafe(|| matrw::load_matfile_from_u8(&bytes))) {
-        Ok(Ok(file)) => Ok(file),
-        Ok(Err(e)) => Err(damaged(e.to_string())),
-        Err(panic) => Err(damaged(first_line(&*panic))),
-    }
+/// A file whose variables are still packed.
+pub(super) struct File {
+    bytes: Vec<u8>,
+    little: bool,
 }
 
-/// What a panic said, as far as it fits on a line.
-pub(super) fn first_line(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.and_then(|t| t.lines().next()).unwrap_or("the parser gave up").into()
-}
-
-/// Walks over the top-level elements. matrw takes the end of the bytes for the end of the file, so a file cut short
-/// would look like one with a variable missing.
-fn check_extent(path: &Path, bytes: &[u8]) -> Result<(), MatError> {
-    let other = |found| Err(MatError::OtherFormat { path: path.into(), found });
-    if bytes.starts_with(b"\x89HDF") || bytes.starts_with(b"MATLAB 7.3") {
-        return other("a MATLAB 7.3 (HDF5) file");
-    }
-    let little = match bytes.get(HEADER - 2..HEADER) {
-        Some(b"IM") => true,
-        Some(b"MI") => false,
-        _ if bytes.is_empty() => return other("an empty file"),
-        _ => return other("something else (a web page, a MATLAB 4 file?)"),
-    };
-    let word = |at: usize| -> Option<u32> {
-        let word: [u8; 4] = bytes.get(at..at + 4)?.try_into().ok()?;
-        Some(if little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) })
-    };
-    const COMPRESSED: u32 = 15;
-    let mut at = HEADER;
-    while let (Some(kind), Some(size)) = (word(at), word(at + 4)) {
-        let end = at + 8 + size as usize;
-        if end > bytes.len() {
-            return Err(MatError::CutShort { path: path.into(), found: bytes.len(), expected: end });
+impl File {
+    pub(super) fn open(path: &Path) -> Result<Self, MatError> {
+        let bytes = std::fs::read(path).map_err(|source| MatError::Io { path: path.into(), source })?;
+        let other = |found| Err(MatError::OtherFormat { path: path.into(), found });
+        if bytes.starts_with(b"\x89HDF") || bytes.starts_with(b"MATLAB 7.3") {
+            return other("a MATLAB 7.3 (HDF5) file");
         }
-        at = if kind == COMPRESSED { end } else { end.next_multiple_of(8) };
+        let little = match bytes.get(HEADER - 2..HEADER) {
+            Some(b"IM") => true,
+            Some(b"MI") => false,
+            _ if bytes.is_empty() => return other("an empty file"),
+            _ => return other("something else (a web page, a MATLAB 4 file?)"),
+        };
+        Ok(Self { bytes, little })
     }
-    Ok(())
-}
 
-/// The matrices of a cell array, or what is there instead.
-pub(super) fn to_matrices(found: &MatVariable) -> Result<Vec<Array2<f64>>, String> {
-    let MatVariable::CellArray(cells) = found else {
-        return Err(to_matrix(found).map_or_else(|found| found, |_| "a matrix".into()));
-    };
-    let in_cell = |(cell, found)| to_matrix(found).map_err(|found| format!("{found} in cell {}", cell + 1));
-    cells.value.iter().enumerate().map(in_cell).collect()
-}
-
-/// Whole numbers up to this size are doubles.
-const EXACT: u64 = 1 << 53;
-
-/// The matrix, or what is there instead.
-pub(super) fn to_matrix(found: &MatVariable) -> Result<Array2<f64>, String> {
-    let MatVariable::NumericArray(array) = found else {
-        return Err(match found {
-            MatVariable::CellArray(_) => "a cell array".into(),
-            MatVariable::SparseArray(_) => "a sparse matrix".into(),
-            MatVariable::Structure(_) | MatVariable::StructureArray(_) => "a structure".into(),
-            _ => "something that is no matrix".into(),
-        });
-    };
-    let shape = array.dim.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
-    let &[rows, width] = array.dim.as_slice() else {
-        return Err(format!("a {shape} array"));
-    };
-    if array.is_complex() {
-        return Err(format!("a complex {shape} matrix"));
+    /// The matrix of a variable, or those in its cells. If it is compressed it may have so many bytes.
+    pub(super) fn matrices(&self, wanted: &str, cells: bool, most: u64) -> Result<Vec<Array2<f64>>, Fault> {
+        let mut elements = Elements::new(&self.bytes[HEADER..], self.little);
+        let mut have = Vec::new();
+        while let Some(element) = elements.next()? {
+            let (kind, head) = self.head(element)?;
+            let Some(head) = Variable::of((kind, &head), self.little)? else { continue };
+            if head.name != wanted {
+                have.push(head.name);
+                continue;
+            }
+            let (kind, whole) = self.whole(element, most)?;
+            let Some(variable) = Variable::of((kind, &whole), self.little)? else { continue };
+            return if cells { variable.to_matrices() } else { Ok(vec![variable.to_matrix()?]) };
+        }
+        Err(Fault::Missing(have))
     }
-    let values = match array.numeric_type() {
-        MatlabType::F64(v) => v.clone(),
-        MatlabType::F32(v) => widened(v),
-        MatlabType::U8(v) => widened(v),
-        MatlabType::I8(v) => widened(v),
-        MatlabType::U16(v) => widened(v),
-        MatlabType::I16(v) => widened(v),
-        MatlabType::U32(v) => widened(v),
-        MatlabType::I32(v) => widened(v),
-        // Not every 64-bit integer is a double.
-        MatlabType::U64(v) if v.iter().all(|v| *v <= EXACT) => v.iter().map(|&v| v as f64).collect(),
-        MatlabType::I64(v) if v.iter().all(|v| v.unsigned_abs() <= EXACT) => v.iter().map(|&v| v as f64).collect(),
-        MatlabType::U64(_) | MatlabType::I64(_) => {
-            return Err(format!("a {shape} array of 64-bit integers, some beyond 2^53"));
+
+    /// An element's type and bytes, of a compressed one only the first.
+    fn head<'a>(&self, (kind, bytes): (u32, &'a [u8])) -> Result<(u32, Cow<'a, [u8]>), Fault> {
+        if kind != COMPRESSED {
+            return Ok((kind, Cow::Borrowed(bytes)));
         }
-        MatlabType::UTF8(_) | MatlabType::UTF16(_) | MatlabType::BOOL(_) => {
-            return Err(format!("a {shape} array of text or truth values"));
+        let head = inflated(bytes, LONGEST_HEAD)?;
+        let (kind, _) = Elements::new(&head, self.little).tag()?;
+        Ok((kind, Cow::Owned(head[TAG..].to_vec())))
+    }
+
+    /// An element's type and bytes.
+    fn whole<'a>(&self, (kind, bytes): (u32, &'a [u8]), most: u64) -> Result<(u32, Cow<'a, [u8]>), Fault> {
+        if kind != COMPRESSED {
+            return Ok((kind, Cow::Borrowed(bytes)));
         }
-    };
-    Array2::from_shape_vec((rows, width).f(), values).map_err(|_| format!("a {shape} matrix cut short"))
+        let head = inflated(bytes, TAG as u64)?;
+        let (kind, size) = Elements::new(&head, self.little).tag()?;
+        if size > most {
+            return Err(Fault::Other(format!("{size} bytes, more than {most}")));
+        }
+        // One byte more, so that the end is seen and with it the checksum.
+        let mut whole = inflated(bytes, TAG as u64 + size + 1)?;
+        whole.drain(..TAG);
+        if whole.len() as u64 != size {
+            return Err(Fault::Damaged(format!("a compressed element of {} bytes instead of {size}", whole.len())));
+        }
+        Ok((kind, Cow::Owned(whole)))
+    }
 }
 
-fn widened<T: Copy + Into<f64>>(values: &[T]) -> Vec<f64> {
-    values.iter().map(|&v| v.into()).collect()
+/// Type and size in front of an element.
+const TAG: usize = 8;
+
+/// The first bytes of what is packed, as many as `most`.
+fn inflated(packed: &[u8], most: u64) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    let read = ZlibDecoder::new(packed).take(most).read_to_end(&mut bytes);
+    read.map_err(|e| Fault::Damaged(format!("a compressed element that cannot be unpacked: {e}")))?;
+    Ok(bytes)
 }
