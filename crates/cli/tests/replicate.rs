@@ -8,33 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use driver::{Folder, Run};
-
-/// A workspace with one small paper.
-fn workspace() -> Folder {
-    let folder = Folder::new();
-    let to = folder.file("experiments/tiny");
-    std::fs::create_dir_all(&to).unwrap();
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
-    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
-        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
-    }
-    folder
-}
-
-fn export(folder: &Folder, store: &str) -> String {
-    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
-    }
-    found.sort();
-    found
-}
+use driver::{Folder, Run, export, files, workspace};
 
 #[test]
 fn threads_and_interruptions_leave_no_trace() {

@@ -13,6 +13,7 @@ use mtl_data::{DatasetSpec, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
 use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
+use crate::cost::Costs;
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
@@ -88,6 +89,8 @@ pub struct Unit<'a> {
     study: &'a Study,
     data: &'a DataUse,
     variant: &'a Variant,
+    /// The paths of the method's grid on these data.
+    paths: Arc<Vec<Vec<ParamSet>>>,
     /// The method.
     pub method: &'a MethodUse,
     /// The repeat.
@@ -109,16 +112,29 @@ pub enum Next {
 pub struct Outlook {
     /// Cells in the store.
     pub stored: usize,
+    /// Those of them that failed.
+    pub failed: usize,
     /// Cells to run.
     pub missing: usize,
     /// Rough time for them on one thread, in seconds.
     pub seconds: f64,
 }
 
-/// Seconds for one fit by `p m^2`, the cost of pairwise penalties, and by `p^2 m`, that of products with the inputs'
-/// moments; measured for SSMTL_m. Cheaper methods take less.
-const SECONDS_BY_PAIRS: f64 = 7e-7;
-const SECONDS_BY_SQUARES: f64 = 3e-7;
+impl Outlook {
+    /// Counts a cell of so many fits.
+    fn count(&mut self, record: Option<&Record>, fits: usize, seconds_per_fit: f64) {
+        match record {
+            Some(record) => {
+                self.stored += 1;
+                self.failed += usize::from(record.points().is_empty());
+            }
+            None => {
+                self.missing += 1;
+                self.seconds += fits as f64 * seconds_per_fit;
+            }
+        }
+    }
+}
 
 impl std::ops::Add for Outlook {
     type Output = Self;
@@ -126,6 +142,7 @@ impl std::ops::Add for Outlook {
     fn add(self, other: Self) -> Self {
         Self {
             stored: self.stored + other.stored,
+            failed: self.failed + other.failed,
             missing: self.missing + other.missing,
             seconds: self.seconds + other.seconds,
         }
@@ -143,15 +160,36 @@ pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
     for (data, found) in study.data.iter().zip(resolved) {
         let Some(variant) = &found.variant else { continue };
+        let on_data = |method| {
+            let method = data.method(method);
+            (method, Arc::new(method.grid.paths(method.entry, variant.p, variant.m)))
+        };
+        let methods: Vec<_> = study.methods.iter().map(on_data).collect();
         for repeat in 0..study.protocol.repeats {
-            units.extend(study.methods.iter().map(|method| {
-                let method = data.method(method);
-                Unit { study, data, variant, method, repeat }
-            }));
+            let unit = |(method, paths): &(&'a MethodUse, Arc<Vec<Vec<ParamSet>>>)| Unit {
+                study,
+                data,
+                variant,
+                paths: Arc::clone(paths),
+                method,
+                repeat,
+            };
+            units.extend(methods.iter().map(unit));
         }
     }
     units
 }
+
+/// All units of several studies. Those that may share cells have the same [`Unit::place`] and stand beside each other, and
+/// near those on the same prepared data.
+pub fn units_of(studies: &[(Study, Vec<Resolved>)]) -> Vec<Unit<'_>> {
+    let mut all: Vec<Unit<'_>> = studies.iter().flat_map(|(study, resolved)| units(study, resolved)).collect();
+    all.sort_by_cached_key(Unit::place);
+    all
+}
+
+/// Cells that tune, by path; how their points are chosen between; the only point, where there is nothing to choose.
+type Tuning = (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>);
 
 impl Unit<'_> {
     /// Label of the data set.
@@ -159,9 +197,24 @@ impl Unit<'_> {
         &self.data.label
     }
 
+    /// Data, split and method: units that differ in it share no cell.
+    pub fn place(&self) -> String {
+        let key = self.key(&[], Purpose::Tune);
+        format!("{} {}", &key.preparation()[..16], key.method)
+    }
+
+    /// Number of cells it may ask for.
+    pub fn size(&self) -> usize {
+        self.paths.len() * self.study.select.folds.unwrap_or(1) as usize + 1
+    }
+
     fn cell(&self, path: Vec<ParamSet>, purpose: Purpose) -> Cell {
+        Cell::new(self.key(&path, purpose), self.method.entry, path)
+    }
+
+    fn key(&self, path: &[ParamSet], purpose: Purpose) -> CellKey {
         let entry = self.method.entry;
-        let key = CellKey {
+        CellKey {
             data: self.variant.spec.clone(),
             data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
             sampling: self.sampling(),
@@ -172,8 +225,7 @@ impl Unit<'_> {
             path: path.iter().map(|p| self.method.grid.identity(p, entry)).collect(),
             purpose,
             metrics_revision: METRICS_REVISION,
-        };
-        Cell { key, entry, path }
+        }
     }
 
     fn sampling(&self) -> Sampling {
@@ -183,9 +235,8 @@ impl Unit<'_> {
 
     /// The cells that score every point, one a path.
     fn sweep(&self) -> Vec<Cell> {
-        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
         // A grid of which nothing is left is a cell that fails, and says so.
-        let paths = if paths.is_empty() { vec![Vec::new()] } else { paths };
+        let paths = if self.paths.is_empty() { vec![Vec::new()] } else { self.paths.to_vec() };
         paths.into_iter().map(|path| self.cell(path, Purpose::Sweep)).collect()
     }
 
@@ -215,16 +266,15 @@ impl Unit<'_> {
     }
 
     /// The cells that tune, by path, and how their points are chosen between; none if there is nothing to choose.
-    fn tuning(&self) -> (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>) {
+    fn tuning(&self) -> Tuning {
         if self.study.score == Score::Every {
             return Default::default();
         }
-        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
-        let points: usize = paths.iter().map(Vec::len).sum();
+        let points: usize = self.paths.iter().map(Vec::len).sum();
         if points == 1 {
-            return (Vec::new(), None, paths.into_iter().flatten().collect());
+            return (Vec::new(), None, self.paths.iter().flatten().cloned().collect());
         }
-        let cells: Vec<Vec<Cell>> = paths.iter().map(|path| self.trials(path)).collect();
+        let cells: Vec<Vec<Cell>> = self.paths.iter().map(|path| self.trials(path)).collect();
         let grid: Vec<_> = cells.iter().filter_map(|trials| Some(&trials.first()?.key.path)).collect();
         let selection = Selection { by: self.study.select, points, grid: hash(&grid)[..12].to_owned() };
         (cells, Some(selection), Vec::new())
@@ -239,31 +289,37 @@ impl Unit<'_> {
     }
 
     /// What is stored of this unit and what is not, without what is `seen` already: units of other studies may want the
-    /// same cells.
-    pub fn outlook(&self, store: &Store, seen: &mut HashSet<CellId>) -> Outlook {
-        let (mut stored, mut missing, mut fits) = (0, 0, 0);
+    /// same cells. Without a store nothing is stored.
+    pub fn outlook(&self, store: Option<&Store>, costs: &Costs, seen: &mut HashSet<CellId>) -> Outlook {
+        let mut outlook = Outlook::default();
+        let fit = costs.fit(self.variant, self.method.entry);
         let sweep = self.study.score == Score::Every;
-        let (cells, selection, only) = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning() };
-        for cell in cells.into_iter().flatten().filter(|cell| seen.insert(cell.id())) {
-            match store.get(&cell.id()) {
-                Some(_) => stored += 1,
-                None => (missing, fits) = (missing + 1, fits + cell.path.len()),
-            }
+        let tuning = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning() };
+        for cell in tuning.0.iter().flatten().filter(|cell| seen.insert(cell.id())) {
+            let record = store.and_then(|store| store.get(&cell.id()));
+            outlook.count(record.as_deref(), cell.path.len(), fit);
         }
         // Which cell a score is depends on the tuning: it is known by what it is chosen from.
-        let score = self.cell(only, Purpose::Score(selection));
+        let score = self.cell(tuning.2.clone(), Purpose::Score(tuning.1.clone()));
         if !sweep && seen.insert(score.id()) {
-            match self.next(store) {
-                Next::Run(cells) => {
-                    missing += 1;
-                    fits += cells.iter().filter(|c| !c.key.purpose.tunes()).map(|c| c.path.len()).sum::<usize>();
+            // The walk up to the chosen point; halfway, as long as nobody knows.
+            let walk = self.paths.iter().map(Vec::len).max().unwrap_or(0).div_ceil(2);
+            match store.map(|store| (store, self.next_after(&tuning, store))) {
+                Some((_, Next::Run(cells))) => {
+                    let scoring = cells.iter().find(|c| !c.key.purpose.tunes());
+                    outlook.count(None, scoring.map_or(walk, |c| c.path.len()), fit);
                 }
-                Next::Scored(_) | Next::Failed(_) => stored += 1,
+                Some((_, Next::Scored(records))) => records.iter().for_each(|r| outlook.count(Some(r), 0, fit)),
+                Some((store, Next::Failed(ids))) => {
+                    // That nothing could be chosen is told by the cells that tuned.
+                    outlook.stored += 1;
+                    let own = |id: &CellId| store.get(id).is_some_and(|r| !r.key.purpose.tunes());
+                    outlook.failed += ids.iter().filter(|id| own(id)).count();
+                }
+                None => outlook.count(None, walk, fit),
             }
         }
-        let (p, m) = (self.variant.p as f64, self.variant.m as f64);
-        let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
-        Outlook { stored, missing, seconds: fits as f64 * fit }
+        outlook
     }
 
     /// The points of a path with their values, means over the trials; a point without a value in each of them has none.
@@ -279,12 +335,15 @@ impl Unit<'_> {
 
     /// What is missing in the store before this unit has its score.
     pub fn next(&self, store: &Store) -> Next {
-        if self.study.score == Score::Every {
-            return self.next_of_sweep(store);
+        match self.study.score {
+            Score::Every => self.next_of_sweep(store),
+            Score::Chosen => self.next_after(&self.tuning(), store),
         }
-        let (cells, selection, only) = self.tuning();
+    }
+
+    fn next_after(&self, (cells, selection, only): &Tuning, store: &Store) -> Next {
         let score = if cells.is_empty() {
-            self.cell(only, Purpose::Score(None))
+            self.cell(only.clone(), Purpose::Score(None))
         } else {
             let missing: Vec<Cell> =
                 cells.iter().flatten().filter(|cell| store.get(&cell.id()).is_none()).cloned().collect();
@@ -298,7 +357,7 @@ impl Unit<'_> {
             };
             let (path, i, _) = tried[chosen];
             // The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen.
-            self.cell(path[..=i].to_vec(), Purpose::Score(selection))
+            self.cell(path[..=i].to_vec(), Purpose::Score(selection.clone()))
         };
         match store.get(&score.id()) {
             None => Next::Run(vec![score]),

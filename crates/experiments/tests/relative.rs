@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::{Folder, Quiet, library};
 use mtl_experiments::drive::{drive, wanted};
-use mtl_experiments::plan::{Resolved, resolve};
+use mtl_experiments::plan::{Resolved, resolve, units_of};
 use mtl_experiments::store::Record;
 use mtl_experiments::{Cell, Runner, Store, Study};
 use mtl_methods::ParamValue;
@@ -34,7 +34,7 @@ fn run(study: &Study, store: &Path) -> Vec<Arc<Record>> {
     let studies = [resolved(study, store)];
     let store = Store::open(store).unwrap();
     let runner = Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None };
-    let tally = drive(&studies, &runner, &Quiet).unwrap();
+    let tally = drive(&units_of(&studies), &runner, &Quiet).unwrap();
     assert_eq!((tally.failed, tally.interrupted), (0, false));
     store.all()
 }
@@ -70,7 +70,7 @@ fn fractions_identify_cells_and_numbers_are_recorded() {
         assert_eq!(record.key.path.last().unwrap().get("gamma").cloned(), written("0.25"), "validation prefers it");
         assert!(gamma(record.scored().unwrap().params.get("gamma")) > 1.0);
     }
-    assert!(wanted(&[resolved(&study, &store)], &Store::reading(&store)).is_empty());
+    assert!(wanted(&units_of(&[resolved(&study, &store)]), &Store::reading(&store)).is_empty());
 }
 
 #[test]

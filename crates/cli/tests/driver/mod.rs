@@ -98,6 +98,35 @@ impl Folder {
     }
 }
 
+/// A workspace with one small paper.
+pub fn workspace() -> Folder {
+    let folder = Folder::new();
+    let to = folder.file("experiments/tiny");
+    std::fs::create_dir_all(&to).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny");
+    for file in std::fs::read_dir(from).unwrap().map(|f| f.unwrap().path()) {
+        std::fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+/// All that a store holds but times and machines.
+#[track_caller]
+pub fn export(folder: &Folder, store: &str) -> String {
+    folder.mtl(&format!("export --no-timings --store {store}")).ok().stdout
+}
+
+/// Every file below a folder.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        found.extend(if path.is_dir() { files(&path) } else { vec![path] });
+    }
+    found.sort();
+    found
+}
+
 /// Numbers between -1 and 1 that are the same on every machine.
 pub struct Numbers(u64);
 

@@ -3,8 +3,10 @@
 //! A record is written under a temporary name and renamed, and carries a hash of itself. Whatever happens in between
 //! (a crash, a full disk, a power cut) leaves either the whole record or none, and what is damaged counts as absent.
 
+mod merge;
 mod record;
 
+pub use merge::{Conflict, Merged};
 pub use record::{Circumstances, Outcome, PointResult, Record};
 
 use std::collections::HashMap;
@@ -150,14 +152,27 @@ impl Store {
 
     /// Every intact record, in the order of their hashes.
     pub fn all(&self) -> Vec<Arc<Record>> {
+        self.iter().map(Arc::new).collect()
+    }
+
+    /// The same, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Record> {
+        self.record_files().filter_map(|path| read_record(&path))
+    }
+
+    fn record_files(&self) -> impl Iterator<Item = PathBuf> + use<> {
         let list = |folder: &Path| -> Vec<PathBuf> {
             let mut paths: Vec<_> =
                 std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
             paths.sort();
             paths
         };
-        let files = list(&self.folder.join("records")).into_iter().flat_map(|f| list(&f));
-        files.filter_map(|path| read_record(&path)).map(Arc::new).collect()
+        list(&self.folder.join("records")).into_iter().flat_map(move |f| list(&f))
+    }
+
+    /// Drops what is held in memory; it is read again when it is asked for.
+    pub fn release(&self) {
+        self.cache().clear();
     }
 
     /// Keeps a matrix and gives its content hash.
