@@ -110,17 +110,14 @@ fn shares_that_are_complete_are_not_submitted_again() {
     let folder = workspace();
     let path = fake_slurm(&folder);
     let work = "--profile smoke --only table1,fig1 --offline --store s";
-    folder.mtl(&format!("plan tiny --shards 3 {work} -o plan.json")).ok();
-    folder.mtl(&format!("run tiny --shard 2/3 --plan plan.json {work}")).ok();
     let submit = format!("submit tiny --engine slurm --array 3%1 {work}");
     let script = folder.mtl(&format!("{submit} --dry-run")).ok().stdout;
-    assert!(!folder.file("s/jobs").exists(), "a dry run writes nothing");
-    assert!(script.contains("in 3 shares") || script.contains("#SBATCH --array=1,3%1\n"), "{script}");
-
-    folder.write("bin/squeue.busy", "");
+    assert!(script.contains("#SBATCH --array=1-3%1\n"), "{script}");
+    assert_eq!(folder.names(), ["bin", "experiments"], "a dry run writes nothing");
     folder.mtl_with(&submit, &[("PATH", &path)]).ok();
-    folder.mtl_with(&format!("{submit} --dry-run"), &[("PATH", &path)]).ok();
+
     // Something is to run again, while the job is in the queue.
+    folder.write("bin/squeue.busy", "");
     let record = files(&folder.file("s/records")).remove(0);
     std::fs::remove_file(record).unwrap();
     let busy = folder.mtl_with(&submit, &[("PATH", &path)]);

@@ -288,6 +288,24 @@ impl Unit<'_> {
         (points.len(), points.iter().filter(|converged| !**converged).count())
     }
 
+    /// The outlook of a unit that shares no cell with others, before anything is stored: a matter of counting.
+    pub fn whole(&self, costs: &Costs) -> Outlook {
+        let fit = costs.fit(self.variant, self.method.entry);
+        let fits: usize = self.paths.iter().map(Vec::len).sum();
+        let folds = self.study.select.folds.unwrap_or(1) as usize;
+        let (missing, fits) = match self.study.score {
+            Score::Every => (self.paths.len().max(1), fits),
+            Score::Chosen if fits == 1 => (1, 1),
+            Score::Chosen => (self.paths.len() * folds + 1, fits * folds + self.walk()),
+        };
+        Outlook { missing, seconds: fits as f64 * fit, ..Outlook::default() }
+    }
+
+    /// Fits of a score whose point is yet to be chosen: halfway along a path.
+    fn walk(&self) -> usize {
+        self.paths.iter().map(Vec::len).max().unwrap_or(0).div_ceil(2)
+    }
+
     /// What is stored of this unit and what is not, without what is `seen` already: units of other studies may want the
     /// same cells. Without a store nothing is stored.
     pub fn outlook(&self, store: Option<&Store>, costs: &Costs, seen: &mut HashSet<CellId>) -> Outlook {
@@ -302,12 +320,10 @@ impl Unit<'_> {
         // Which cell a score is depends on the tuning: it is known by what it is chosen from.
         let score = self.cell(tuning.2.clone(), Purpose::Score(tuning.1.clone()));
         if !sweep && seen.insert(score.id()) {
-            // The walk up to the chosen point; halfway, as long as nobody knows.
-            let walk = self.paths.iter().map(Vec::len).max().unwrap_or(0).div_ceil(2);
             match store.map(|store| (store, self.next_after(&tuning, store))) {
                 Some((_, Next::Run(cells))) => {
                     let scoring = cells.iter().find(|c| !c.key.purpose.tunes());
-                    outlook.count(None, scoring.map_or(walk, |c| c.path.len()), fit);
+                    outlook.count(None, scoring.map_or(self.walk(), |c| c.path.len()), fit);
                 }
                 Some((_, Next::Scored(records))) => records.iter().for_each(|r| outlook.count(Some(r), 0, fit)),
                 Some((store, Next::Failed(ids))) => {
@@ -316,7 +332,7 @@ impl Unit<'_> {
                     let own = |id: &CellId| store.get(id).is_some_and(|r| !r.key.purpose.tunes());
                     outlook.failed += ids.iter().filter(|id| own(id)).count();
                 }
-                None => outlook.count(None, walk, fit),
+                None => outlook.count(None, self.walk(), fit),
             }
         }
         outlook

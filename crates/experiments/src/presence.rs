@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::hash;
+
 /// Time between two signs of life.
 const PULSE: Duration = Duration::from_secs(10);
 
@@ -47,8 +49,7 @@ impl Presence {
     pub fn announce(store: &Path, worker: &Worker) -> io::Result<Self> {
         let folder = store.join("running");
         fs::create_dir_all(&folder)?;
-        let (shard, count) = worker.shard;
-        let file = folder.join(format!("{}-{shard}-of-{count}.json", worker.work.replace(' ', "-")));
+        let file = folder.join(format!("{}.json", &hash(&(&worker.work, worker.shard))[..16]));
         fs::write(&file, serde_json::to_vec(worker)?)?;
         let (sender, receiver) = channel::<()>();
         let path = file.clone();

@@ -28,6 +28,9 @@ pub struct Parcel<'a> {
 impl Parcel<'_> {
     /// How far along it is; without a store, nothing is stored.
     pub fn outlook(&self, store: Option<&Store>, costs: &Costs) -> Outlook {
+        if let (None, [alone]) = (store, self.units.as_slice()) {
+            return alone.whole(costs);
+        }
         let mut seen = HashSet::new();
         self.units.iter().map(|unit| unit.outlook(store, costs, &mut seen)).sum()
     }

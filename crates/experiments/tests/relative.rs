@@ -78,7 +78,7 @@ fn the_ways_to_write_them_agree() {
     let ids = |gamma: &str| -> BTreeSet<_> {
         let (folder, study) = study(gamma);
         let nowhere = folder.beside("nowhere");
-        wanted(&[resolved(&study, &nowhere)], &Store::reading(&nowhere)).iter().map(Cell::id).collect()
+        wanted(&units_of(&[resolved(&study, &nowhere)]), &Store::reading(&nowhere)).iter().map(Cell::id).collect()
     };
     let list = ids("\"[0.01, 0.1, 1] x lambda_max\"");
     assert_eq!(ids("log10(-2, 0, 3) x lambda_max"), list);

@@ -105,20 +105,24 @@ impl Wanted {
         all.concat().join(" ")
     }
 
-    /// The arguments that say the same to a process elsewhere, which has no network but the same disk. What belongs to one
-    /// option stands together.
-    pub fn arguments(&self) -> anyhow::Result<Vec<Vec<String>>> {
+    /// Name of the paper.
+    pub fn paper(&self) -> &str {
+        &self.paper
+    }
+
+    /// The options that say the same to a process elsewhere, which has no network but the same disk; each with its value.
+    pub fn options(&self) -> anyhow::Result<Vec<Vec<String>>> {
         let folder = |option: &str, folder: PathBuf| -> anyhow::Result<Vec<String>> {
             Ok(vec![option.into(), std::path::absolute(folder)?.to_string_lossy().into_owned()])
         };
-        let mut arguments = vec![vec![self.paper.clone()], vec!["--profile".into(), self.profile().name().into()]];
+        let mut options = vec![vec!["--profile".into(), self.profile().name().into()]];
         if !self.only.is_empty() {
-            arguments.push(vec!["--only".into(), self.only.join(",")]);
+            options.push(vec!["--only".into(), self.only.join(",")]);
         }
-        arguments.push(folder("--store", self.store.folder()?)?);
-        arguments.push(folder("--cache", self.data.folder()?)?);
-        arguments.push(vec!["--offline".into()]);
-        Ok(arguments)
+        options.push(folder("--store", self.store.folder()?)?);
+        options.push(folder("--cache", self.data.folder()?)?);
+        options.push(vec!["--offline".into()]);
+        Ok(options)
     }
 }
 

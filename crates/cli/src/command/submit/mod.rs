@@ -145,12 +145,9 @@ impl Submit {
         let costs = Costs::measured(&store);
         let fresh = Shares::balanced(&parcels, &outlooks(&parcels, None, &costs), self.array.shares);
         let name = self.wanted.name();
-        let folder = std::path::absolute(&found.store)?.join("jobs").join(format!(
-            "{}-{}-{}",
-            name.replace(' ', "-"),
-            self.array.shares,
-            fresh.id()
-        ));
+        let folder =
+            format!("{}-{}-{}-{}", self.wanted.paper(), self.wanted.profile().name(), self.array.shares, fresh.id());
+        let folder = std::path::absolute(&found.store)?.join("jobs").join(folder);
         // What was submitted keeps its shares: some of them may be running.
         let shares = read_shares(&folder.join(PLAN), &parcels).unwrap_or(fresh);
         let sums = by_share(&shares, &parcels, &outlooks(&parcels, Some(&store), &costs));
@@ -165,8 +162,10 @@ impl Submit {
             rough(longest)
         );
         let program = std::env::current_exe().context("the path of mtl cannot be found out")?;
-        let command = |name: &str| vec![vec![program.to_string_lossy().into_owned(), name.to_owned()]];
-        let arguments = self.wanted.arguments()?;
+        let command = |name: &str| -> anyhow::Result<Vec<Vec<String>>> {
+            let first = vec![program.to_string_lossy().into_owned(), name.to_owned(), self.wanted.paper().to_owned()];
+            Ok([vec![first], self.wanted.options()?].concat())
+        };
         let own = [
             vec!["--limit".into(), self.limit.minutes.to_string()],
             vec!["--plan".into(), folder.join(PLAN).to_string_lossy().into_owned()],
@@ -179,9 +178,8 @@ impl Submit {
             at_once: self.array.at_once,
             cpus: self.cpus,
             workspace: std::env::current_dir().context("the current folder cannot be read")?,
-            run: [command("run"), arguments.clone(), own.into()].concat(),
-            report: [command("report"), arguments, vec![vec!["--out".into(), out.to_string_lossy().into_owned()]]]
-                .concat(),
+            run: [command("run")?, own.into()].concat(),
+            report: [command("report")?, vec![vec!["--out".into(), out.to_string_lossy().into_owned()]]].concat(),
             name,
             folder,
         };
