@@ -22,6 +22,19 @@ fn reference() -> (Folder, String) {
     (folder, reference)
 }
 
+/// Without printing megabytes where it is not so.
+#[track_caller]
+fn same(folder: &Folder, store: &str, reference: &str) {
+    let found = export(folder, store);
+    let lines = found.lines().zip(reference.lines());
+    let first = lines.filter(|(a, b)| a != b).map(|(a, _)| a.get(..100)).next();
+    let [found, expected] = [&found, reference].map(|text| (text.len(), text.lines().count()));
+    assert!(
+        first.is_none() && found == expected,
+        "{store}: {found:?}, expected {expected:?}; first difference {first:?}"
+    );
+}
+
 /// A scheduler that runs every job at once and in order; it writes down how it was called.
 fn fake_slurm(folder: &Folder) -> String {
     let sbatch = r#"#!/bin/bash
@@ -58,7 +71,7 @@ fn every_way_gives_the_same_bytes() {
     }
     let merged = folder.mtl("merge part-1 part-2 part-3 --into joined").ok().stdout;
     assert!(merged.lines().all(|line| line.ends_with(" 0 there already")), "shares overlap: {merged}");
-    assert_eq!(export(&folder, "joined"), reference);
+    same(&folder, "joined", &reference);
     assert_eq!(files(&folder.file("joined/artifacts")).len(), files(&folder.file("alone/artifacts")).len());
     let again = folder.mtl("merge part-2 joined --into joined").ok().stdout;
     assert!(again.lines().all(|line| line.contains(": 0 added, ")), "{again}");
@@ -66,7 +79,7 @@ fn every_way_gives_the_same_bytes() {
     // Processes on one store.
     let local = folder.mtl("submit tiny --engine local --array 5%3 --offline --store local --out local").ok();
     assert!(!local.stdout.contains("cells    0 run now"), "{local:?}");
-    assert_eq!(export(&folder, "local"), reference);
+    same(&folder, "local", &reference);
     assert_eq!(folder.read("local/reports/tiny/tables/table1.csv"), scores);
 
     // A scheduler, after a share that ran elsewhere and one that was killed.
@@ -79,7 +92,7 @@ fn every_way_gives_the_same_bytes() {
     let submit = "submit tiny --engine slurm --array 4 --offline --store array --out array";
     let run = folder.mtl_with(submit, &[("PATH", &path)]).ok();
     assert!(run.stdout.contains("as array job 1, the report as job 2"), "{run:?}");
-    assert_eq!(export(&folder, "array"), reference, "{}", folder.read("bin/sbatch.log"));
+    same(&folder, "array", &reference);
     assert_eq!(folder.read("array/reports/tiny/tables/table1.csv"), scores);
     assert!(folder.read("bin/sbatch.calls").contains("--dependency=afterany:1 "));
 
@@ -137,7 +150,10 @@ fn scripts_are_readable() {
     let text = folder.mtl(&all).ok().stdout;
     let here = folder.path().display().to_string();
     let text = text.replace(&here, "/home/me/mtl-repro").replace(env!("CARGO_BIN_EXE_mtl"), "/home/me/bin/mtl");
-    insta::assert_snapshot!(text);
+    // What tells this work from other work changes with the data sets' revisions.
+    let name = "tiny-quick-6-";
+    let start = text.find(name).unwrap() + name.len();
+    insta::assert_snapshot!(text.replace(&text[start..start + 8], "ID"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use common::{Folder, Quiet, STUDY, library};
 use mtl_experiments::cost::Costs;
-use mtl_experiments::drive::{drive, wanted};
+use mtl_experiments::drive::drive;
 use mtl_experiments::plan::{Outlook, Resolved, resolve, units, units_of};
 use mtl_experiments::shard::{Parcel, Shares, outlooks, parcels};
 use mtl_experiments::store::{Outcome, Record};
@@ -118,7 +118,10 @@ fn counting_agrees_with_looking() {
         let found: Vec<Resolved> = study.data.iter().map(|d| resolve(d, &library).unwrap()).collect();
         for unit in units(&study, &found) {
             let looked = unit.outlook(None, &Costs::default(), &mut HashSet::new());
-            assert_eq!(unit.whole(&Costs::default()), looked, "{} in {}", unit.method.label, study.id);
+            let counted = unit.whole(&Costs::default());
+            let name = format!("{} in {}", unit.method.label, study.id);
+            assert_eq!(counted.missing, looked.missing, "{name}");
+            assert!((counted.seconds - looked.seconds).abs() < 1e-9 * looked.seconds, "{name}");
         }
     }
 }
@@ -164,7 +167,7 @@ fn a_plan_is_of_its_work_alone() {
 }
 
 #[test]
-fn a_hundred_thousand_cells_are_planned_in_about_a_second() {
+fn a_hundred_thousand_cells_are_planned_within_a_second() {
     let folder = Folder::new();
     folder.replace("s", "repeats: 2", "repeats: 1000");
     let grid = "gamma: [0.1, 1, 10]\n    tol: log10(-9, -3, 49)";
@@ -180,17 +183,11 @@ fn a_hundred_thousand_cells_are_planned_in_about_a_second() {
     let shares = Shares::balanced(&parcels, &outlooks, 64);
     let time = begin.elapsed();
     let total: Outlook = outlooks.into_iter().sum();
-    let begin = Instant::now();
-    let wanted = wanted(&units_of(&studies), &Store::reading(&folder.beside("nowhere"))).len();
-    let cells = total.missing;
-    eprintln!(
-        "{cells} cells planned in {time:?}; the {wanted} that come first, with their hashes, in {:?}",
-        begin.elapsed()
-    );
+    eprintln!("{} cells planned in {time:?}", total.missing);
     assert_eq!(shares.check(&parcels), Ok(()));
     assert_eq!(total.missing, units_of(&studies).iter().map(|unit| unit.size()).sum::<usize>());
     let ids: HashSet<_> = parcels.iter().map(|p| &p.place).collect();
     assert_eq!(ids.len(), 2000);
     // Wide enough for a machine that does other things.
-    assert!(time.as_secs_f64() < 5.0, "{time:?}");
+    assert!(time.as_secs_f64() < 1.0, "{time:?}");
 }

@@ -56,7 +56,9 @@ pub fn run(job: &Job, found: Found, store: &Store, out: &Path) -> anyhow::Result
             bars.finish();
             return Ok(interrupt::stopped(&tally(&before, &after)));
         }
-        while let (true, Some(share)) = (running.len() < at_once, waiting.pop_front()) {
+        while running.len() < at_once
+            && let Some(share) = waiting.pop_front()
+        {
             running.push((share, start(job, share)?));
         }
         let mut still = Vec::new();
