@@ -37,7 +37,7 @@ fn balanced(parcels: &[Parcel<'_>], count: usize) -> Shares {
 }
 
 /// Runs one share into a store.
-fn run(studies: &Studies, share: usize, count: usize, store: &Path) -> u64 {
+fn run(studies: &[(Study, Vec<Resolved>)], share: usize, count: usize, store: &Path) -> u64 {
     let library = library(store);
     let parcels = parcels(studies);
     let shares = balanced(&parcels, count);
