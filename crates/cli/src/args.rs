@@ -1,6 +1,7 @@
 //! The command line as users type it.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
@@ -32,6 +33,16 @@ pub enum Command {
     Report(command::report::Report),
     /// Run a report again from nothing and compare every value
     Reproduce(command::reproduce::Reproduce),
+    /// Cut a paper's work into shares of about equal time
+    Plan(command::plan::Plan),
+    /// Run a share of a paper's work, without a report
+    Run(command::run::Run),
+    /// Run a paper's work in shares, on a cluster or in processes
+    Submit(command::submit::Submit),
+    /// What is done, running and failed, and the time left
+    Status(command::status::Status),
+    /// Join results stores
+    Merge(command::merge::Merge),
     /// Write stored results as a table
     Export(command::export::Export),
     /// Check, tidy or compare stores of results
@@ -55,6 +66,11 @@ impl Command {
             Self::Replicate(c) => c.run(),
             Self::Report(c) => c.run(),
             Self::Reproduce(c) => c.run(),
+            Self::Plan(c) => c.run(),
+            Self::Run(c) => c.run(),
+            Self::Submit(c) => c.run(),
+            Self::Status(c) => c.run(),
+            Self::Merge(c) => c.run(),
             Self::Export(c) => c.run(),
             Self::Store(c) => c.run(),
             Self::Datasets(c) => c.run(),
@@ -86,17 +102,77 @@ impl DataArgs {
         Ok(Library::new(self.fetcher()?))
     }
 
+    /// The folder that downloads are kept in.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.cache {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(Workspace::find().context("no cache folder is given (--cache DIR)")?.cache()),
+        }
+    }
+
     /// A fetcher that works as asked.
     pub fn fetcher(&self) -> anyhow::Result<Fetcher> {
-        let cache = match &self.cache {
-            Some(folder) => folder.clone(),
-            None => Workspace::find().context("no cache folder is given (--cache DIR)")?.cache(),
-        };
-        let mut options = FetchOptions::new(cache);
+        let mut options = FetchOptions::new(self.folder()?);
         options.mirror = self.mirror.as_deref().map(Mirror::from);
         options.offline = self.offline;
         options.progress = std::sync::Arc::new(Bars::default());
         Ok(Fetcher::new(options))
+    }
+}
+
+/// How cells are run.
+#[derive(Args)]
+pub struct ComputeArgs {
+    /// Threads [default: one a core]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    #[command(flatten)]
+    limit: LimitArg,
+}
+
+impl ComputeArgs {
+    /// Number of threads.
+    pub fn threads(&self) -> anyhow::Result<usize> {
+        Ok(if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs })
+    }
+
+    /// Time allowed for one cell.
+    pub fn limit(&self) -> anyhow::Result<Duration> {
+        self.limit.duration()
+    }
+}
+
+/// Time allowed for one cell.
+#[derive(Args)]
+pub struct LimitArg {
+    /// Minutes one cell may take before it is recorded as a failure
+    #[arg(long = "limit", value_name = "MINUTES", default_value_t = 60.0)]
+    pub minutes: f64,
+}
+
+impl LimitArg {
+    /// The same as a duration.
+    pub fn duration(&self) -> anyhow::Result<Duration> {
+        Duration::try_from_secs_f64(60.0 * self.minutes)
+            .with_context(|| format!("--limit {}: expected a number of minutes", self.minutes))
+    }
+}
+
+/// Where a report goes.
+#[derive(Args)]
+pub struct OutArgs {
+    /// Folder that reports/PAPER and figures/PAPER are written to [default: the workspace]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl OutArgs {
+    /// The folder.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.out {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(Workspace::find()?.root().to_owned()),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod args;
 mod command;
+mod interrupt;
 mod lookup;
 mod model;
 mod output;

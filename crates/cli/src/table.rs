@@ -103,6 +103,16 @@ pub fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
 }
 
+/// A time as people say it.
+pub fn rough(seconds: f64) -> String {
+    match seconds {
+        s if s < 0.5 => "-".into(),
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 180.0 * 60.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
 /// Five significant digits, in scientific notation where plain digits would be unreadable.
 pub fn number(v: f64) -> String {
     let size = v.abs();

@@ -129,12 +129,18 @@ pub struct Cell {
     pub entry: &'static Entry,
     /// The path with all hyperparameters filled in; of relative ones, the fractions.
     pub path: Vec<ParamSet>,
+    id: CellId,
 }
 
 impl Cell {
+    /// A cell with its hash.
+    pub fn new(key: CellKey, entry: &'static Entry, path: Vec<ParamSet>) -> Self {
+        Self { id: key.id(), key, entry, path }
+    }
+
     /// Hash of the key.
     pub fn id(&self) -> CellId {
-        self.key.id()
+        self.id.clone()
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod cell;
 pub mod claim;
+pub mod cost;
 pub mod description;
 pub mod drive;
 mod gain;
@@ -10,11 +11,13 @@ pub mod layers;
 pub mod paper;
 pub mod plan;
 pub mod prepare;
+pub mod presence;
 pub mod published;
 pub mod quantity;
 pub mod results;
 pub mod run;
 pub mod select;
+pub mod shard;
 pub mod store;
 pub mod study;
 pub mod yaml;

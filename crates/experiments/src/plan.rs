@@ -14,7 +14,7 @@ use mtl_data::{DatasetSpec, FetchedFile, Library, LoadError, sets};
 use mtl_methods::ParamSet;
 
 use crate::cell::{Cell, CellId, CellKey, Fold, Purpose, Sampling, Selection, hash};
-use crate::grid::Grid;
+use crate::cost::Costs;
 use crate::paper::{DataUse, MethodUse, Study};
 use crate::select::best;
 use crate::store::{Record, Store};
@@ -93,6 +93,8 @@ pub struct Unit<'a> {
     study: &'a Study,
     data: &'a DataUse,
     variant: &'a Variant,
+    /// The paths of the method's grid on these data.
+    paths: Arc<Vec<Vec<ParamSet>>>,
     /// The method.
     pub method: &'a MethodUse,
     /// The repeat.
@@ -114,16 +116,29 @@ pub enum Next {
 pub struct Outlook {
     /// Cells in the store.
     pub stored: usize,
+    /// Those of them that failed.
+    pub failed: usize,
     /// Cells to run.
     pub missing: usize,
     /// Rough time for them on one thread, in seconds.
     pub seconds: f64,
 }
 
-/// Seconds for one fit by `p m^2`, the cost of pairwise penalties, and by `p^2 m`, that of products with the inputs'
-/// moments; measured for SSMTL_m. Cheaper methods take less.
-const SECONDS_BY_PAIRS: f64 = 7e-7;
-const SECONDS_BY_SQUARES: f64 = 3e-7;
+impl Outlook {
+    /// Counts a cell of so many fits.
+    fn count(&mut self, record: Option<&Record>, fits: usize, seconds_per_fit: f64) {
+        match record {
+            Some(record) => {
+                self.stored += 1;
+                self.failed += usize::from(record.points().is_empty());
+            }
+            None => {
+                self.missing += 1;
+                self.seconds += fits as f64 * seconds_per_fit;
+            }
+        }
+    }
+}
 
 impl std::ops::Add for Outlook {
     type Output = Self;
@@ -131,6 +146,7 @@ impl std::ops::Add for Outlook {
     fn add(self, other: Self) -> Self {
         Self {
             stored: self.stored + other.stored,
+            failed: self.failed + other.failed,
             missing: self.missing + other.missing,
             seconds: self.seconds + other.seconds,
         }
@@ -148,16 +164,37 @@ pub fn units<'a>(study: &'a Study, resolved: &'a [Resolved]) -> Vec<Unit<'a>> {
     let mut units = Vec::new();
     for (data, found) in study.data.iter().zip(resolved) {
         let Some(variant) = &found.variant else { continue };
+        let runs = |m: &&MethodUse| m.either.is_empty() && !data.without.iter().any(|label| m.is(label));
+        let on_data = |method| {
+            let method = data.method(method);
+            (method, Arc::new(method.grid.paths(method.entry, variant.p, variant.m)))
+        };
+        let methods: Vec<_> = study.methods.iter().filter(runs).map(on_data).collect();
         for repeat in 0..study.protocol.repeats {
-            let runs = |m: &&MethodUse| m.either.is_empty() && !data.without.iter().any(|label| m.is(label));
-            units.extend(study.methods.iter().filter(runs).map(|method| {
-                let method = data.method(method);
-                Unit { study, data, variant, method, repeat }
-            }));
+            let unit = |(method, paths): &(&'a MethodUse, Arc<Vec<Vec<ParamSet>>>)| Unit {
+                study,
+                data,
+                variant,
+                paths: Arc::clone(paths),
+                method,
+                repeat,
+            };
+            units.extend(methods.iter().map(unit));
         }
     }
     units
 }
+
+/// All units of several studies. Those that may share cells have the same [`Unit::place`] and stand beside each other, and
+/// near those on the same prepared data.
+pub fn units_of(studies: &[(Study, Vec<Resolved>)]) -> Vec<Unit<'_>> {
+    let mut all: Vec<Unit<'_>> = studies.iter().flat_map(|(study, resolved)| units(study, resolved)).collect();
+    all.sort_by_cached_key(Unit::place);
+    all
+}
+
+/// Cells that tune, by path; how their points are chosen between; the only point, where there is nothing to choose.
+type Tuning = (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>);
 
 impl Unit<'_> {
     /// Label of the data set.
@@ -165,9 +202,27 @@ impl Unit<'_> {
         &self.data.label
     }
 
+    /// Data, split and method: units that differ in it share no cell. Where one split or one method chooses for others, its.
+    pub fn place(&self) -> String {
+        if let Some((stage, _)) = self.stage() {
+            return stage.place();
+        }
+        let key = self.tuned().key(&[], Purpose::Tune);
+        format!("{} {}", &key.preparation()[..16], key.method)
+    }
+
+    /// Number of cells it may ask for.
+    pub fn size(&self) -> usize {
+        self.paths.len() * self.study.select.folds.unwrap_or(1) as usize + 1
+    }
+
     fn cell(&self, path: Vec<ParamSet>, purpose: Purpose) -> Cell {
+        Cell::new(self.key(&path, purpose), self.method.entry, path)
+    }
+
+    fn key(&self, path: &[ParamSet], purpose: Purpose) -> CellKey {
         let entry = self.method.entry;
-        let key = CellKey {
+        CellKey {
             data: self.variant.spec.clone(),
             data_revision: sets::revision(&self.variant.spec.name).unwrap_or(0),
             sampling: self.sampling(),
@@ -178,8 +233,7 @@ impl Unit<'_> {
             path: path.iter().map(|p| self.method.grid.identity(p, entry)).collect(),
             purpose,
             metrics_revision: METRICS_REVISION,
-        };
-        Cell { key, entry, path }
+        }
     }
 
     fn sampling(&self) -> Sampling {
@@ -189,9 +243,8 @@ impl Unit<'_> {
 
     /// The cells that score every point, one a path.
     fn sweep(&self) -> Vec<Cell> {
-        let paths = self.method.grid.paths(self.method.entry, self.variant.p, self.variant.m);
         // A grid of which nothing is left is a cell that fails, and says so.
-        let paths = if paths.is_empty() { vec![Vec::new()] } else { paths };
+        let paths = if self.paths.is_empty() { vec![Vec::new()] } else { self.paths.to_vec() };
         paths.into_iter().map(|path| self.cell(path, Purpose::Sweep)).collect()
     }
 
@@ -223,39 +276,38 @@ impl Unit<'_> {
     /// The unit whose validation part chooses this one's hyperparameters: itself, unless a study tunes once for all repeats.
     fn tuned(&self) -> Unit<'_> {
         let repeat = if self.study.tune.once { 0 } else { self.repeat };
-        Unit { study: self.study, data: self.data, variant: self.variant, method: self.method, repeat }
+        Unit { repeat, paths: Arc::clone(&self.paths), ..*self }
     }
 
-    /// The grid, held at what an earlier stage has chosen; or what that stage still needs.
-    fn grid(&self, store: &Store) -> Result<Cow<'_, Grid>, Next> {
-        let Some((stage, freeze)) = self.stage() else { return Ok(Cow::Borrowed(&self.method.grid)) };
-        let (path, _) = stage.choice(&stage.method.grid, store)?;
-        let mut grid = self.method.grid.clone();
-        for name in &freeze.params {
-            if let Some(value) = path.last().and_then(|point| point.get(name)) {
-                grid = grid.held(name, value);
-            }
-        }
-        Ok(Cow::Owned(grid))
+    /// The paths of the grid, held at what an earlier stage has chosen; or what that stage still needs.
+    fn staged(&self, store: &Store) -> Result<Cow<'_, [Vec<ParamSet>]>, Next> {
+        let Some((stage, freeze)) = self.stage() else { return Ok(Cow::Borrowed(&self.paths)) };
+        let (path, _) = stage.choice(&stage.tuning(&stage.paths), store)?;
+        let chosen = freeze.params.iter().filter_map(|name| Some((name, path.last()?.get(name)?)));
+        let grid = chosen.fold(self.method.grid.clone(), |grid, (name, value)| grid.held(name, value));
+        Ok(Cow::Owned(grid.paths(self.method.entry, self.variant.p, self.variant.m)))
     }
 
     /// The stage before this one, if there is any: another method on the same data.
     fn stage(&self) -> Option<(Unit<'_>, &Freeze)> {
         let freeze = self.study.tune.freeze.as_ref()?;
         let first = self.study.methods.iter().find(|m| m.label == freeze.from.value)?;
-        let apart = first.label != self.method.label;
-        apart.then(|| (Unit { method: self.data.method(first), ..self.tuned() }, freeze))
+        if first.label == self.method.label {
+            return None;
+        }
+        let method = self.data.method(first);
+        let paths = Arc::new(method.grid.paths(method.entry, self.variant.p, self.variant.m));
+        Some((Unit { repeat: self.tuned().repeat, paths, method, ..*self }, freeze))
     }
 
     /// The cells that tune, by path, and how their points are chosen between; none if there is nothing to choose.
-    fn tuning(&self, grid: &Grid) -> (Vec<Vec<Cell>>, Option<Selection>, Vec<ParamSet>) {
+    fn tuning(&self, paths: &[Vec<ParamSet>]) -> Tuning {
         if self.study.score == Score::Every {
             return Default::default();
         }
-        let paths = grid.paths(self.method.entry, self.variant.p, self.variant.m);
         let points: usize = paths.iter().map(Vec::len).sum();
         if points == 1 {
-            return (Vec::new(), None, paths.into_iter().flatten().collect());
+            return (Vec::new(), None, paths.iter().flatten().cloned().collect());
         }
         let tuned = self.tuned();
         let cells: Vec<Vec<Cell>> = paths.iter().map(|path| tuned.trials(path)).collect();
@@ -266,10 +318,13 @@ impl Unit<'_> {
 
     /// The walk up to the chosen point, so that the fit that is scored is the very fit that was chosen, and how it was chosen;
     /// or what is missing before there is a choice.
-    fn choice(&self, grid: &Grid, store: &Store) -> Result<(Vec<ParamSet>, Option<Selection>), Next> {
-        let (cells, selection, only) = self.tuning(grid);
+    fn choice(
+        &self,
+        (cells, selection, only): &Tuning,
+        store: &Store,
+    ) -> Result<(Vec<ParamSet>, Option<Selection>), Next> {
         if cells.is_empty() {
-            return Ok((only, None));
+            return Ok((only.clone(), None));
         }
         let missing: Vec<Cell> =
             cells.iter().flatten().filter(|cell| store.get(&cell.id()).is_none()).cloned().collect();
@@ -281,7 +336,7 @@ impl Unit<'_> {
         match best(&candidates, self.study.select, &self.method.entry.params) {
             Some(chosen) => {
                 let (path, i, _) = tried[chosen];
-                Ok((path[..=i].to_vec(), selection))
+                Ok((path[..=i].to_vec(), selection.clone()))
             }
             None => Err(Next::Failed(cells.iter().flatten().map(Cell::id).collect())),
         }
@@ -289,7 +344,7 @@ impl Unit<'_> {
 
     /// Every stored record behind this unit's score: of the fits that tuned it, and of those that were scored.
     pub fn records(&self, store: &Store) -> Vec<Arc<Record>> {
-        let tuning = self.grid(store).map(|grid| self.tuning(&grid).0).unwrap_or_default();
+        let tuning = self.staged(store).map(|paths| self.tuning(&paths).0).unwrap_or_default();
         let tuned = tuning.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
         let scored = match self.next(store) {
             Next::Scored(records) => records,
@@ -302,41 +357,63 @@ impl Unit<'_> {
 
     /// Number of fits that tuned this unit, and of those among them that did not converge.
     pub fn tuning_convergence(&self, store: &Store) -> (usize, usize) {
-        let Ok(grid) = self.grid(store) else { return (0, 0) };
-        let records = self.tuning(&grid).0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
+        let Ok(paths) = self.staged(store) else { return (0, 0) };
+        let records = self.tuning(&paths).0.into_iter().flatten().filter_map(|cell| store.get(&cell.id()));
         let points: Vec<bool> =
             records.flat_map(|r| r.points().iter().map(|p| p.convergence.converged).collect::<Vec<_>>()).collect();
         (points.len(), points.iter().filter(|converged| !**converged).count())
     }
 
+    /// The outlook of a unit that shares no cell with others, before anything is stored: a matter of counting.
+    pub fn whole(&self, costs: &Costs) -> Outlook {
+        let fit = costs.fit(self.variant, self.method.entry);
+        let fits: usize = self.paths.iter().map(Vec::len).sum();
+        let folds = self.study.select.folds.unwrap_or(1) as usize;
+        let (missing, fits) = match self.study.score {
+            Score::Every => (self.paths.len().max(1), fits),
+            Score::Chosen if fits == 1 => (1, 1),
+            Score::Chosen => (self.paths.len() * folds + 1, fits * folds + self.walk()),
+        };
+        Outlook { missing, seconds: fits as f64 * fit, ..Outlook::default() }
+    }
+
+    /// Fits of a score whose point is yet to be chosen: halfway along a path.
+    fn walk(&self) -> usize {
+        self.paths.iter().map(Vec::len).max().unwrap_or(0).div_ceil(2)
+    }
+
     /// What is stored of this unit and what is not, without what is `seen` already: units of other studies may want the
-    /// same cells.
-    pub fn outlook(&self, store: &Store, seen: &mut HashSet<CellId>) -> Outlook {
-        let (mut stored, mut missing, mut fits) = (0, 0, 0);
+    /// same cells. Without a store nothing is stored.
+    pub fn outlook(&self, store: Option<&Store>, costs: &Costs, seen: &mut HashSet<CellId>) -> Outlook {
+        let mut outlook = Outlook::default();
+        let fit = costs.fit(self.variant, self.method.entry);
         let sweep = self.study.score == Score::Every;
         // Of a stage that depends on another it counts all that may be tried.
-        let grid = self.grid(store).unwrap_or(Cow::Borrowed(&self.method.grid));
-        let (cells, selection, only) = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning(&grid) };
-        for cell in cells.into_iter().flatten().filter(|cell| seen.insert(cell.id())) {
-            match store.get(&cell.id()) {
-                Some(_) => stored += 1,
-                None => (missing, fits) = (missing + 1, fits + cell.path.len()),
-            }
+        let paths = store.and_then(|store| self.staged(store).ok()).unwrap_or(Cow::Borrowed(&self.paths));
+        let tuning = if sweep { (vec![self.sweep()], None, Vec::new()) } else { self.tuning(&paths) };
+        for cell in tuning.0.iter().flatten().filter(|cell| seen.insert(cell.id())) {
+            let record = store.and_then(|store| store.get(&cell.id()));
+            outlook.count(record.as_deref(), cell.path.len(), fit);
         }
         // Which cell a score is depends on the tuning: it is known by what it is chosen from.
-        let score = self.cell(only, Purpose::Score(selection));
+        let score = self.cell(tuning.2.clone(), Purpose::Score(tuning.1.clone()));
         if !sweep && seen.insert(score.id()) {
-            match self.next(store) {
-                Next::Run(cells) => {
-                    missing += 1;
-                    fits += cells.iter().filter(|c| !c.key.purpose.tunes()).map(|c| c.path.len()).sum::<usize>();
+            match store.map(|store| (store, self.next_after(&tuning, store))) {
+                Some((_, Next::Run(cells))) => {
+                    let scoring = cells.iter().find(|c| !c.key.purpose.tunes());
+                    outlook.count(None, scoring.map_or(self.walk(), |c| c.path.len()), fit);
                 }
-                Next::Scored(_) | Next::Failed(_) => stored += 1,
+                Some((_, Next::Scored(records))) => records.iter().for_each(|r| outlook.count(Some(r), 0, fit)),
+                Some((store, Next::Failed(ids))) => {
+                    // That nothing could be chosen is told by the cells that tuned.
+                    outlook.stored += 1;
+                    let own = |id: &CellId| store.get(id).is_some_and(|r| !r.key.purpose.tunes());
+                    outlook.failed += ids.iter().filter(|id| own(id)).count();
+                }
+                None => outlook.count(None, self.walk(), fit),
             }
         }
-        let (p, m) = (self.variant.p as f64, self.variant.m as f64);
-        let fit = SECONDS_BY_PAIRS * p * m * m + SECONDS_BY_SQUARES * p * p * m;
-        Outlook { stored, missing, seconds: fits as f64 * fit }
+        outlook
     }
 
     /// The points of a path with their values, means over the trials; a point without a value in each of them has none.
@@ -352,10 +429,17 @@ impl Unit<'_> {
 
     /// What is missing in the store before this unit has its score.
     pub fn next(&self, store: &Store) -> Next {
-        if self.study.score == Score::Every {
-            return self.next_of_sweep(store);
+        match self.study.score {
+            Score::Every => self.next_of_sweep(store),
+            Score::Chosen => match self.staged(store) {
+                Ok(paths) => self.next_after(&self.tuning(&paths), store),
+                Err(next) => next,
+            },
         }
-        let score = match self.grid(store).and_then(|grid| self.choice(&grid, store)) {
+    }
+
+    fn next_after(&self, tuning: &Tuning, store: &Store) -> Next {
+        let score = match self.choice(tuning, store) {
             Ok((path, selection)) => self.cell(path, Purpose::Score(selection)),
             Err(next) => return next,
         };

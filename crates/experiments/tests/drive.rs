@@ -12,7 +12,7 @@ use std::time::Duration;
 use common::{Folder, STUDY, library};
 use mtl_core::{Metric, split::Part};
 use mtl_experiments::drive::{Watch, drive, wanted};
-use mtl_experiments::plan::{Resolved, resolve};
+use mtl_experiments::plan::{Resolved, resolve, units_of};
 use mtl_experiments::results::Results;
 use mtl_experiments::run::Tally;
 use mtl_experiments::store::{Outcome, Record};
@@ -56,7 +56,7 @@ impl Run {
         let watch = StopAfter { left: AtomicUsize::new(self.stop_after), stop: Arc::clone(&stop) };
         let runner =
             Runner { library: &library, store: &store, jobs: self.jobs, stop, limit: self.limit, software: "test" };
-        drive(&resolved, &runner, &watch).unwrap_or_else(|e| panic!("{e}"))
+        drive(&units_of(&resolved), &runner, &watch).unwrap_or_else(|e| panic!("{e}"))
     }
 }
 
@@ -106,7 +106,7 @@ fn a_second_drive_runs_nothing() {
     PLAIN.on(&studies, &store);
     let before = content(&store);
     assert_eq!(PLAIN.on(&studies, &store), Tally::default());
-    assert!(wanted(&resolved(&studies, &store), &Store::reading(&store)).is_empty());
+    assert!(wanted(&units_of(&resolved(&studies, &store)), &Store::reading(&store)).is_empty());
     assert_eq!(content(&store), before);
 }
 
@@ -237,7 +237,7 @@ fn scores_are_of_the_point_that_validation_chose() {
 }
 
 fn ids(studies: &[Study], store: &Path) -> BTreeSet<CellId> {
-    wanted(&resolved(studies, store), &Store::reading(store)).iter().map(Cell::id).collect()
+    wanted(&units_of(&resolved(studies, store)), &Store::reading(store)).iter().map(Cell::id).collect()
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn another_method_changes_no_other_cell() {
     // Two strengths without the walked parameter are two paths, on two repeats.
     assert_eq!((old.len(), new.len()), (4, 8));
     // All of them on the same splits of the same data.
-    let cells = wanted(&resolved(&after, &nowhere), &Store::reading(&nowhere));
+    let cells = wanted(&units_of(&resolved(&after, &nowhere)), &Store::reading(&nowhere));
     for repeat in 0..2 {
         let same = cells.iter().filter(|c| c.key.repeat == repeat);
         let seeds: HashSet<_> = same.map(|c| (c.key.split_seed().short(), c.key.data_seed().short())).collect();

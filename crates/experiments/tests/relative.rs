@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use common::{Folder, Quiet, library};
 use mtl_experiments::drive::{drive, wanted};
-use mtl_experiments::plan::{Resolved, resolve};
+use mtl_experiments::plan::{Resolved, resolve, units_of};
 use mtl_experiments::store::Record;
 use mtl_experiments::{Cell, Runner, Store, Study};
 use mtl_methods::ParamValue;
@@ -35,7 +35,7 @@ fn run(study: &Study, store: &Path) -> Vec<Arc<Record>> {
     let store = Store::open(store).unwrap();
     let runner =
         Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None, software: "test" };
-    let tally = drive(&studies, &runner, &Quiet).unwrap();
+    let tally = drive(&units_of(&studies), &runner, &Quiet).unwrap();
     assert_eq!((tally.failed, tally.interrupted), (0, false));
     store.all()
 }
@@ -71,7 +71,7 @@ fn fractions_identify_cells_and_numbers_are_recorded() {
         assert_eq!(record.key.path.last().unwrap().get("gamma").cloned(), written("0.25"), "validation prefers it");
         assert!(gamma(record.scored().unwrap().params.get("gamma")) > 1.0);
     }
-    assert!(wanted(&[resolved(&study, &store)], &Store::reading(&store)).is_empty());
+    assert!(wanted(&units_of(&[resolved(&study, &store)]), &Store::reading(&store)).is_empty());
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn the_ways_to_write_them_agree() {
     let ids = |gamma: &str| -> BTreeSet<_> {
         let (folder, study) = study(gamma);
         let nowhere = folder.beside("nowhere");
-        wanted(&[resolved(&study, &nowhere)], &Store::reading(&nowhere)).iter().map(Cell::id).collect()
+        wanted(&units_of(&[resolved(&study, &nowhere)]), &Store::reading(&nowhere)).iter().map(Cell::id).collect()
     };
     let list = ids("\"[0.01, 0.1, 1] x lambda_max\"");
     assert_eq!(ids("log10(-2, 0, 3) x lambda_max"), list);

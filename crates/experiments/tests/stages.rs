@@ -7,6 +7,7 @@ mod common;
 
 use common::{Folder, library};
 use mtl_core::{Metric, Part};
+use mtl_experiments::cost::Costs;
 use mtl_experiments::plan::{Next, resolve, units};
 use mtl_experiments::{Profile, Store};
 
@@ -28,9 +29,11 @@ fn one_split_chooses_for_all_repeats_and_one_method_for_the_others() {
     assert_eq!(tuned, [("lasso".to_owned(), 0)]);
     // A stage that has not come yet counts what it may try.
     let empty = Store::reading(&folder.beside("nowhere"));
-    let mut seen = std::collections::HashSet::new();
-    let missing: usize =
-        units(&results.study, &results.resolved).iter().map(|u| u.outlook(&empty, &mut seen).missing).sum();
+    let (costs, mut seen) = (Costs::default(), std::collections::HashSet::new());
+    let missing: usize = units(&results.study, &results.resolved)
+        .iter()
+        .map(|u| u.outlook(Some(&empty), &costs, &mut seen).missing)
+        .sum();
     assert!(missing >= 4, "{missing}");
 }
 

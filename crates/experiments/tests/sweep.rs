@@ -11,6 +11,7 @@ use mtl_core::Metric;
 use mtl_experiments::Quantity;
 use mtl_experiments::Store;
 use mtl_experiments::cell::Purpose;
+use mtl_experiments::cost::Costs;
 use mtl_experiments::plan::units;
 use mtl_methods::ParamValue;
 
@@ -64,9 +65,12 @@ fn the_outlook_counts_shared_cells_once() {
     let empty = Store::reading(&folder.beside("nowhere"));
     let mut seen = HashSet::new();
     let units = units(&results.study, &results.resolved);
-    let missing = |seen: &mut HashSet<_>| units.iter().map(|u| u.outlook(&empty, seen).missing).sum::<usize>();
+    let missing = |seen: &mut HashSet<_>| {
+        units.iter().map(|u| u.outlook(Some(&empty), &Costs::default(), seen).missing).sum::<usize>()
+    };
     assert_eq!((missing(&mut seen), missing(&mut seen)), (4, 0));
-    let stored: usize = units.iter().map(|u| u.outlook(&store, &mut HashSet::new()).stored).sum();
+    let stored: usize =
+        units.iter().map(|u| u.outlook(Some(&store), &Costs::measured(&store), &mut HashSet::new()).stored).sum();
     assert_eq!(stored, 4);
 }
 

@@ -1,32 +1,28 @@
 //! `mtl replicate`: from data to verdict.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use mtl_data::Library;
+use mtl_experiments::cost::Costs;
 use mtl_experiments::drive::drive;
 use mtl_experiments::paper::{DataUse, MethodUse};
-use mtl_experiments::plan::{Outlook, Resolved, resolve, units};
+use mtl_experiments::plan::{Outlook, Resolved, resolve, units, units_of};
 use mtl_experiments::results::Results;
 use mtl_experiments::run::Tally;
 use mtl_experiments::{Paper, Profile, Runner, Store, Study};
 use mtl_report::{Described, Report};
 
-use crate::args::{DataArgs, StoreArgs, warn};
+use crate::args::{ComputeArgs, DataArgs, OutArgs, StoreArgs, warn};
+use crate::interrupt;
 use crate::output::{check_writable, emit, write_atomically};
 use crate::progress::Bars;
 use crate::software;
-use crate::table::{Column, Table, count};
+use crate::table::{Column, Table, count, rough};
 use crate::workspace::Workspace;
-
-/// Exit status of a program that was interrupted, as shells expect it.
-const INTERRUPTED: u8 = 130;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -40,21 +36,19 @@ Results are stored as soon as they are computed. Stop with Ctrl-C and run the sa
 pub struct Replicate {
     #[command(flatten)]
     wanted: Wanted,
-    /// Threads [default: one a core]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    jobs: usize,
+    #[command(flatten)]
+    out: OutArgs,
+    #[command(flatten)]
+    compute: ComputeArgs,
     /// Print what would run, cells and rough time, and run nothing
     #[arg(long)]
     list: bool,
     /// Forget the stored results of these methods in the studies at hand, and run them again
     #[arg(long, value_delimiter = ',', value_name = "METHOD,..")]
     force: Vec<String>,
-    /// Minutes one cell may take before it is recorded as a failure
-    #[arg(long, value_name = "MINUTES", default_value_t = 60.0)]
-    limit: f64,
 }
 
-/// Which tables and figures, from which data and results, and where they go.
+/// Which tables and figures, from which data and results.
 #[derive(Args)]
 pub struct Wanted {
     /// Paper: the name of a folder in experiments/
@@ -67,9 +61,6 @@ pub struct Wanted {
     only: Vec<String>,
     #[command(flatten)]
     store: StoreArgs,
-    /// Folder that reports/PAPER and figures/PAPER are written to [default: the workspace]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
     #[command(flatten)]
     data: DataArgs,
 }
@@ -86,8 +77,6 @@ pub struct Found {
     pub library: Library,
     /// Folder of the results store.
     pub store: PathBuf,
-    /// Folder that report and figures go to.
-    pub out: PathBuf,
 }
 
 impl Wanted {
@@ -102,24 +91,54 @@ impl Wanted {
         let studies = studies.into_iter().map(with_data).collect::<Result<_, _>>()?;
         let wanted = paper.descriptions.iter().filter(|d| self.only.is_empty() || self.only.contains(&d.id));
         let described = wanted.map(|d| find(d.data()).map(|data| (d.clone(), data))).collect::<Result<_, _>>()?;
-        let out = self.out.clone().unwrap_or_else(|| workspace.root().to_owned());
-        Ok(Found { paper, described, studies, library, store, out })
+        Ok(Found { paper, described, studies, library, store })
+    }
+
+    /// How much of the protocol.
+    pub fn profile(&self) -> Profile {
+        self.profile.into()
+    }
+
+    /// The work in a word: paper, profile and, if it is not all, which tables and figures.
+    pub fn name(&self) -> String {
+        let all = [vec![self.paper.as_str(), self.profile().name()], self.only.iter().map(String::as_str).collect()];
+        all.concat().join(" ")
+    }
+
+    /// Name of the paper.
+    pub fn paper(&self) -> &str {
+        &self.paper
+    }
+
+    /// The options that say the same to a process elsewhere, which has no network but the same disk; each with its value.
+    pub fn options(&self) -> anyhow::Result<Vec<Vec<String>>> {
+        let folder = |option: &str, folder: PathBuf| -> anyhow::Result<Vec<String>> {
+            Ok(vec![option.into(), std::path::absolute(folder)?.to_string_lossy().into_owned()])
+        };
+        let mut options = vec![vec!["--profile".into(), self.profile().name().into()]];
+        if !self.only.is_empty() {
+            options.push(vec!["--only".into(), self.only.join(",")]);
+        }
+        options.push(folder("--store", self.store.folder()?)?);
+        options.push(folder("--cache", self.data.folder()?)?);
+        options.push(vec!["--offline".into()]);
+        Ok(options)
     }
 }
 
 impl Found {
     /// Writes the report and says what came out; the exit status tells whether cells failed.
-    pub fn finish(self, store: &Store, tally: &Tally) -> anyhow::Result<ExitCode> {
+    pub fn finish(self, store: &Store, tally: &Tally, out: &Path) -> anyhow::Result<ExitCode> {
         let collect = |(study, data)| Results::collect(study, data, store);
         let results: Vec<Results> = self.studies.into_iter().map(collect).collect();
         let report = Report::build(&self.paper, &self.described, &results, store)?;
         for file in report.files()? {
-            write_atomically(&self.out.join(&file.path), &file.bytes)?;
+            write_atomically(&out.join(&file.path), &file.bytes)?;
         }
         let mut text = report.summary().to_owned();
         text += &format!("cells    {} run now, {} of them failed\n", tally.done + tally.failed, tally.failed);
-        text += &format!("report   {}\n", self.out.join(report.page()).display());
-        text += &format!("figures  {}\n", self.out.join(report.figures()).display());
+        text += &format!("report   {}\n", out.join(report.page()).display());
+        text += &format!("figures  {}\n", out.join(report.figures()).display());
         emit(&text)?;
         Ok(if report.failures() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -151,26 +170,24 @@ impl From<ProfileArg> for Profile {
 
 impl Replicate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let limit = Duration::try_from_secs_f64(60.0 * self.limit)
-            .with_context(|| format!("--limit {}: expected a number of minutes", self.limit))?;
-        let jobs = if self.jobs == 0 { std::thread::available_parallelism()?.get() } else { self.jobs };
+        let (limit, jobs) = (self.compute.limit()?, self.compute.threads()?);
         let found = self.wanted.find()?;
         if self.list {
             emit(plan(&found, &Store::reading(&found.store).telling(warn), jobs))?;
             return Ok(ExitCode::SUCCESS);
         }
-        check_writable(&found.out)?;
+        let out = self.out.folder()?;
+        check_writable(&out)?;
         let store = Store::open(&found.store)?.telling(warn);
         forget(&self.force, &found.studies, &store)?;
-        let stop = stop_on_interrupt();
+        let stop = interrupt::flag();
         let (software, limit) = (software::describe(), Some(limit));
         let runner = Runner { library: &found.library, store: &store, jobs, stop, limit, software: &software };
-        let tally = drive(&found.studies, &runner, &Bars::default())?;
+        let tally = drive(&units_of(&found.studies), &runner, &Bars::default())?;
         if tally.interrupted {
-            eprintln!("stopped; {} cells are stored. Run the same command to go on.", tally.done);
-            return Ok(ExitCode::from(INTERRUPTED));
+            return Ok(interrupt::stopped(&tally));
         }
-        found.finish(&store, &tally)
+        found.finish(&store, &tally, &out)
     }
 }
 
@@ -183,19 +200,6 @@ fn selected(paper: &Paper, profile: Profile, only: &[String]) -> anyhow::Result<
     }
     let wanted = paper.studies.iter().filter(|s| only.is_empty() || only.contains(&s.id));
     Ok(wanted.map(|s| s.narrowed(profile)).collect::<Result<_, _>>()?)
-}
-
-fn stop_on_interrupt() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    // Without a handler Ctrl-C still ends the program, and the store still resumes.
-    let _ = ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED.into());
-        }
-        eprintln!("stopping; press Ctrl-C again to stop at once");
-    });
-    stop
 }
 
 /// Removes what the studies have of these methods, by their labels or names.
@@ -231,6 +235,7 @@ fn plan(found: &Found, store: &Store, jobs: usize) -> String {
     ]);
     let mut total = Outlook::default();
     let mut seen = HashSet::new();
+    let costs = Costs::measured(store);
     for (described, _) in &found.described {
         table.row([&described.id, "-", "needs no fit"]);
     }
@@ -243,7 +248,7 @@ fn plan(found: &Found, store: &Store, jobs: usize) -> String {
             };
             for method in &study.methods {
                 let own = units.iter().filter(|u| u.dataset() == data.label && u.method.label == method.label);
-                let outlook: Outlook = own.map(|unit| unit.outlook(store, &mut seen)).sum();
+                let outlook: Outlook = own.map(|unit| unit.outlook(Some(store), &costs, &mut seen)).sum();
                 table.row([
                     study.id.clone(),
                     variant.spec.name.clone(),
@@ -264,12 +269,4 @@ fn plan(found: &Found, store: &Store, jobs: usize) -> String {
         total.missing,
         count(jobs, "thread")
     )
-}
-
-fn rough(seconds: f64) -> String {
-    match seconds {
-        s if s < 0.5 => "-".into(),
-        s if s < 90.0 => format!("{s:.0} s"),
-        s => format!("{:.0} min", s / 60.0),
-    }
 }

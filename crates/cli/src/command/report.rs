@@ -7,7 +7,7 @@ use mtl_experiments::Store;
 use mtl_experiments::run::Tally;
 
 use super::replicate::Wanted;
-use crate::args::warn;
+use crate::args::{OutArgs, warn};
 use crate::output::check_writable;
 
 #[derive(Args)]
@@ -17,13 +17,16 @@ use crate::output::check_writable;
 pub struct Report {
     #[command(flatten)]
     wanted: Wanted,
+    #[command(flatten)]
+    out: OutArgs,
 }
 
 impl Report {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let found = self.wanted.find()?;
-        check_writable(&found.out)?;
+        let out = self.out.folder()?;
+        check_writable(&out)?;
         let store = Store::reading(&found.store).telling(warn);
-        found.finish(&store, &Tally::default())
+        found.finish(&store, &Tally::default(), &out)
     }
 }

@@ -12,6 +12,7 @@ mod diff;
 mod durable;
 mod file;
 mod garbage;
+mod merge;
 mod record;
 mod survey;
 
@@ -19,6 +20,7 @@ pub use damage::{Damage, Fate};
 pub use diff::{Difference, Differences, diff};
 pub use file::FORMAT;
 pub use garbage::{Garbage, Kind, Litter};
+pub use merge::{Conflict, Merged};
 pub use record::{Circumstances, Outcome, PointResult, Record};
 pub use survey::{Incomplete, Outdated, Survey};
 
@@ -236,13 +238,23 @@ impl Store {
 
     /// Every intact record, in the order of their hashes.
     pub fn all(&self) -> Vec<Arc<Record>> {
-        self.files("records", "jsonl").filter_map(|path| self.read(&path).ok()).map(Arc::new).collect()
+        self.iter().map(Arc::new).collect()
+    }
+
+    /// The same, one after the other.
+    pub fn iter(&self) -> impl Iterator<Item = Record> {
+        self.files("records", "jsonl").filter_map(|path| self.read(&path).ok())
     }
 
     /// The files with an ending in the folders of a part, sorted.
     fn files(&self, part: &str, ending: &'static str) -> impl Iterator<Item = PathBuf> + use<> {
         let folders = list(&self.folder.join(part));
         folders.into_iter().flat_map(|f| list(&f)).filter(move |path| path.extension().is_some_and(|e| e == ending))
+    }
+
+    /// Drops what is held in memory; it is read again when it is asked for.
+    pub fn release(&self) {
+        self.cache().clear();
     }
 
     /// Keeps a matrix and gives its content hash.

@@ -13,7 +13,7 @@ use mtl_core::{Fractions, Metric, Scaling};
 use mtl_data::{Catalog, DatasetSpec, FetchOptions, Fetcher, Library};
 use mtl_experiments::cell::{CellKey, Purpose, Sampling};
 use mtl_experiments::drive::{Watch, drive};
-use mtl_experiments::plan::{Resolved, resolve};
+use mtl_experiments::plan::{Resolved, resolve, units_of};
 use mtl_experiments::results::Results;
 use mtl_experiments::store::{Circumstances, Outcome, PointResult, Record};
 use mtl_experiments::yaml::YamlError;
@@ -122,7 +122,7 @@ impl Folder {
         let runner =
             Runner { library: &library, store: &store, jobs: 2, stop: Arc::default(), limit: None, software: "test" };
         let studies: [(Study, Vec<Resolved>); 1] = [(study, resolved)];
-        let tally = drive(&studies, &runner, &Quiet).unwrap();
+        let tally = drive(&units_of(&studies), &runner, &Quiet).unwrap();
         assert_eq!((tally.failed, tally.interrupted), (0, false));
         let [(study, resolved)] = studies;
         (Results::collect(study, resolved, &store), store)
