@@ -14,7 +14,7 @@ mod mutate;
 mod readers;
 
 pub use hunt::{Found, Tally, hunt};
-pub use readers::{READERS, Reader};
+pub use readers::{READERS, Reader, Wrap};
 
 /// Counts the memory that readers ask for.
 #[global_allocator]

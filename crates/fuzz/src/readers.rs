@@ -14,6 +14,9 @@ use mtl_experiments::{Paper, Profile};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
+/// Makes a container of bytes.
+pub type Wrap = fn(&[u8], &mut ChaCha8Rng) -> Vec<u8>;
+
 /// Something that reads a file.
 pub struct Reader {
     /// Name of its folder in the corpus.
@@ -23,7 +26,7 @@ pub struct Reader {
     /// What means something to it.
     pub words: &'static [&'static str],
     /// Puts bytes into a container that random changes would not leave whole.
-    pub wrap: Option<fn(&[u8], &mut ChaCha8Rng) -> Vec<u8>>,
+    pub wrap: Option<Wrap>,
     /// Bytes of memory that it may take for a byte of the file.
     pub memory: usize,
     /// Bytes that its errors may have: a screen, or more where they list the valid names of a file.
