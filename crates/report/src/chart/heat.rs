@@ -197,7 +197,8 @@ fn colour_bar<DB: DrawingBackend>(
     canvas.frame((x, y), size)?;
     for (i, value) in [0.0, 0.5, 1.0].map(|v| value(v) * largest).into_iter().enumerate() {
         let at = y + 5.0 + i as f64 * (height - 10.0) / 2.0;
-        canvas.text(&label(value, &[0.0, 0.1]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
+        let step = if colours == Colours::Norms { largest / 10.0 } else { 0.1 };
+        canvas.text(&label(value, &[0.0, step]), x + 17.0, at, 11.0, Align::Left, BLACK)?;
     }
     Ok(())
 }

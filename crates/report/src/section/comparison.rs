@@ -187,6 +187,10 @@ fn beside(results: &Results, judged: &[Judged], published: bool) -> Intervals {
             if published {
                 series.push(Series { name: "published".into(), marks: labels.iter().map(|l| theirs(l)).collect() });
             }
+            // A measure may be one of other data sets' targets.
+            if series.iter().all(|series| series.marks.iter().all(Option::is_none)) {
+                continue;
+            }
             panels.push(Panel {
                 title: format!("{}, {}", shown(results, dataset), metric.name()),
                 rows: labels.iter().map(|l| (*l).to_owned()).collect(),

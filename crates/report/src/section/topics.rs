@@ -77,8 +77,8 @@ const COUNTS: [(Quantity, &str); 6] = [
 
 fn table(results: &Results, source: Source<'_>) -> Table {
     let study = &results.study;
-    let caption = format!("{}. {}", study.source, study.title);
-    let mut table = Table::new(&study.id, caption, &["data set", "method"]);
+    let caption = format!("{}: zeros and norms", study.source);
+    let mut table = Table::new(format!("{}-topics", study.id), caption, &["data set", "method"]);
     table.stamp = stamp(results);
     let columns = COUNTS.iter().map(|(_, title)| *title).chain(["largest norm at the end"]);
     let columns = columns.map(String::from).chain(study.metrics.iter().map(|m| m.name().to_owned()));
