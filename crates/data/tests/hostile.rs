@@ -1,6 +1,6 @@
 //! Servers that would hang the program, fill the disk, write where they should not, or have something else taken for data.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and one speaks to its parent")]
 
 mod support;
 

@@ -269,7 +269,10 @@ fn read_paper(path: &Path) -> Result<(), String> {
             std::fs::write(paper.join(name).with_extension("yaml"), text).map_err(|e| e.to_string())?;
         }
     }
-    let paper = Paper::load(folder.path(), "paper", &Catalog::embedded()).map_err(|e| e.to_string())?;
+    // The folder has another name each time, which is no other answer.
+    let anywhere = folder.path().display().to_string();
+    let paper = Paper::load(folder.path(), "paper", &Catalog::embedded());
+    let paper = paper.map_err(|e| e.to_string().replace(&anywhere, ""))?;
     for study in &paper.studies {
         for profile in [Profile::Smoke, Profile::Quick, Profile::Paper, Profile::Exhaustive] {
             let study = study.narrowed(profile).map_err(|e| e.to_string())?;

@@ -1,6 +1,6 @@
 //! Every reader, attacked for two seconds, or for `MTL_FUZZ_MINUTES`.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says what it tried")]
 
 use std::path::Path;
 use std::time::Duration;
