@@ -109,7 +109,9 @@ fn a_disk_without_room_is_reported_and_loses_nothing() {
     let reference = reference(&folder);
     let limited = format!("trap '' XFSZ; ulimit -f 40; exec {} {RUN} --store full", env!("CARGO_BIN_EXE_mtl"));
     for _ in 0..2 {
-        let output = Command::new("sh").args(["-c", &limited]).current_dir(folder.path()).output().unwrap();
+        let mut shell = Command::new("sh");
+        shell.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
+        let output = shell.args(["-c", &limited]).current_dir(folder.path()).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{stderr}");
         for words in ["error: results store full: cannot write a", "File too large", "free some space"] {
@@ -142,8 +144,12 @@ fn a_full_disk_is_reported_and_loses_nothing() {
          mount -o remount,size=50m disk && {mtl} {RUN} --store disk/store >&2 || exit 96
          {mtl} export --no-timings --store disk/store"
     );
-    let output =
-        Command::new("unshare").args(["-rm", "sh", "-c", &script]).current_dir(folder.path()).output().unwrap();
+    let output = Command::new("unshare")
+        .args(["-rm", "sh", "-c", &script])
+        .env_remove("MTL_MIRROR")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     assert!(stderr.contains("No space left on device") && stderr.contains("everything is sound"), "{stderr}");

@@ -58,8 +58,8 @@ fn the_example_has_none() {
 
 #[test]
 fn fields() {
-    const FIELDS: &str = "expected one of title, source, note, show, published, data, protocol, methods, params, where, \
-                          each, scaling, score, reference, select, metrics";
+    const FIELDS: &str = "expected one of title, source, note, show, published, data, data_of, protocol, methods, params, \
+                          where, each, scaling, score, either, reference, against, select, tune, metrics";
     check(&[
         mistake("s", ("title: A", "titel: A"), "1:1", &["unknown field `titel`", FIELDS], "titel: A study"),
         mistake("s", ("title: A study\n", ""), "12:1", &["missing field `title`"], "metrics: [nMSE, EV]"),

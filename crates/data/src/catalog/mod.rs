@@ -215,6 +215,7 @@ mod tests {
                 "isolet",
                 "school",
                 "school-argyriou",
+                "school-classes",
                 "computers",
                 "traffic-sp",
                 "cifar10-cnn128",
@@ -222,12 +223,16 @@ mod tests {
                 "coco",
                 "mnist",
                 "mnist-sample",
+                "mnist-mtl",
                 "covertype",
                 "covertype-sample",
                 "ssd",
                 "ssd-kios",
                 "awa2",
+                "awa2-mtl",
                 "office-caltech",
+                "office-caltech-mtl",
+                "mcsem",
                 "merck-metab",
                 "merck-cyp",
                 "qsar-chembl15",
@@ -240,7 +245,9 @@ mod tests {
                 "synthetic-sgmtl-set1",
                 "synthetic-sgmtl-set2",
                 "synthetic-motifs",
-                "synthetic-bigmtl"
+                "synthetic-bigmtl",
+                "synthetic-tomato",
+                "synthetic-tomato-case"
             ]
         );
         let sarcos = catalog.get("sarcos").unwrap();
