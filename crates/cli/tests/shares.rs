@@ -6,10 +6,10 @@
 mod driver;
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use driver::{Folder, export, files, workspace};
+use driver::{Folder, export, files, spawn, workspace};
 use mtl_experiments::Store;
 use mtl_experiments::store::{Outcome, Record};
 
@@ -99,13 +99,6 @@ fn every_way_gives_the_same_bytes() {
     let done = folder.mtl_with(submit, &[("PATH", &path)]).ok();
     assert!(done.stdout.contains("all is stored"), "{done:?}");
     assert_eq!(folder.read("bin/sbatch.calls").lines().count(), 2);
-}
-
-fn spawn(folder: &Folder, arguments: &str) -> std::process::Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mtl"));
-    command.args(arguments.split_whitespace()).current_dir(folder.path());
-    command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
-    command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Waits until a folder holds so many files.

@@ -8,8 +8,11 @@ use mtl_core::{Metric, Part};
 use crate::results::Scores;
 use crate::store::{Outcome, PointResult, Record};
 
-/// The relative measures with what they are made of: a value for each task, and then one for all rows together.
-const GAINS: [(Metric, fn(&PointResult) -> Option<Vec<f64>>); 2] = [
+/// What a relative measure is made of: a value for each task, and then one for all rows together.
+type Values = fn(&PointResult) -> Option<Vec<f64>>;
+
+/// The relative measures.
+const GAINS: [(Metric, Values); 2] = [
     (Metric::AccuracyGain, accuracies),
     (Metric::ErrorCut, |point| Some(accuracies(point)?.into_iter().map(|accuracy| accuracy - 1.0).collect())),
 ];
@@ -49,9 +52,9 @@ fn means<'v>(repeats: impl Iterator<Item = &'v Vec<f64>>) -> Option<Vec<f64>> {
 }
 
 fn insert(record: &mut Record, metric: Metric, values: Vec<f64>) {
-    if let Outcome::Done(points) = &mut record.outcome {
-        if let Some(point) = points.last_mut() {
-            point.metrics.entry(Part::Test).or_default().insert(metric, values);
-        }
+    if let Outcome::Done(points) = &mut record.outcome
+        && let Some(point) = points.last_mut()
+    {
+        point.metrics.entry(Part::Test).or_default().insert(metric, values);
     }
 }
