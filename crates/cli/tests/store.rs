@@ -71,7 +71,7 @@ fn kill_at_random(kills: usize) {
 
 #[test]
 fn kills_lose_nothing() {
-    kill_at_random(20);
+    kill_at_random(12);
 }
 
 /// `cargo test --release --workspace --test store -- --ignored --nocapture five_hundred`

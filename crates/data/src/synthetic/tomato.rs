@@ -9,10 +9,10 @@
 //! y = softmax(q + sum_n sin(alpha_n q + beta) + N(0, 1))
 //! ```
 //!
-//! - [`draw`] (Tables 3 and 4): 12 tasks of 2000 rows, 4 topics with 3 special tasks each, 5 classes, `x ~ N(0, I)`. The sign
+//! - `synthetic-tomato` (Tables 3 and 4): 12 tasks of 2000 rows, 4 topics with 3 special tasks each, 5 classes, `x ~ N(0, I)`. The sign
 //!   is plus: the topic of a row is the one whose core is furthest. `beta` goes by output, a slip that five terms for five
 //!   outputs let pass.
-//! - [`draw_case`] (Fig. 4): 12 tasks of 1000 rows, 2 topics with 2 special tasks each, 2 classes, `x = e_g + N(0, 0.2^2 I)`
+//! - `synthetic-tomato-case` (Fig. 4): 12 tasks of 1000 rows, 2 topics with 2 special tasks each, 2 classes, `x = e_g + N(0, 0.2^2 I)`
 //!   with a random `g`. The sign is minus and the scale 0.1: a row has one topic.
 //!
 //! Labels are `y`, distributions over the classes. Tasks are in the order of their names (t0, t1, t10, t11, t2, ..), as the
