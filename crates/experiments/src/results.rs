@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mtl_core::{Metric, split::Part};
+use mtl_data::{Catalog, Status};
 use mtl_methods::{ParamSet, ParamValue};
 
 use crate::cell::CellId;
@@ -365,6 +366,18 @@ impl Results {
         let cells = |method| self.scores(dataset, method).map(|s| s.records.values().map(|r| r.key.id()).collect());
         let (a, b): (Option<Vec<_>>, Option<Vec<_>>) = (cells(a), cells(b));
         a.is_some_and(|a| !a.is_empty() && Some(a) == b)
+    }
+
+    /// A data set's label, with its status where that is not what the paper used.
+    pub fn marked(&self, dataset: &str) -> String {
+        let named = |(data, _): &(&DataUse, &Resolved)| data.is(dataset);
+        let found =
+            self.study.data.iter().zip(&self.resolved).find(named).and_then(|(_, found)| found.variant.as_ref());
+        let catalog = Catalog::embedded();
+        match found.and_then(|variant| catalog.get(&variant.spec.name).ok()).map(|entry| entry.status) {
+            Some(status @ (Status::Subsample | Status::Substitute)) => format!("{dataset} ({status})"),
+            _ => dataset.to_owned(),
+        }
     }
 
     /// Labels of the data sets that were found.

@@ -58,7 +58,7 @@ impl Evidence<'_> {
         for results in self.studies(place.study.as_deref()) {
             match results.by_repeat(&place.dataset, method, &place.metric, &place.params) {
                 Ok(values) => {
-                    let name = place.describe(method);
+                    let name = place.describe(method, &results.marked(&place.dataset));
                     let resampling = results.resampling(&place.dataset, &place.params);
                     return Ok(Series { name, values, resampling });
                 }
@@ -117,9 +117,9 @@ impl Evidence<'_> {
 
 impl Place {
     /// How details name a method's values here.
-    fn describe(&self, method: &str) -> String {
+    fn describe(&self, method: &str, dataset: &str) -> String {
         let params = self.params.iter().map(|(name, value)| format!(", {name} = {value}"));
-        format!("{method} ({}, {}{})", self.dataset, self.metric, params.collect::<String>())
+        format!("{method} ({dataset}, {}{})", self.metric, params.collect::<String>())
     }
 
     /// The places that one side of a comparison means instead of this one.

@@ -27,7 +27,6 @@ pub use judged::{Judged, judge};
 pub use provenance::blocks as provenance;
 pub use summary::{Counts, summary};
 
-use mtl_data::Status;
 use mtl_experiments::results::Results;
 use mtl_experiments::study::Show;
 use mtl_experiments::{Paper, Store};
@@ -110,12 +109,7 @@ pub fn stamp(results: &Results) -> String {
 
 /// A data set's label, with its status where that is not what the paper used.
 pub fn shown(results: &Results, dataset: &str) -> String {
-    let catalog = mtl_data::Catalog::embedded();
-    let variant = results.resolved.iter().find(|r| r.label == dataset).and_then(|r| r.variant.as_ref());
-    match variant.and_then(|v| catalog.get(&v.spec.name).ok()).map(|entry| entry.status) {
-        Some(status @ (Status::Subsample | Status::Substitute)) => format!("{dataset} ({status})"),
-        _ => dataset.to_owned(),
-    }
+    results.marked(dataset)
 }
 
 /// A name that can be a link target and a file name.
