@@ -85,9 +85,11 @@ impl Comparison {
             return;
         }
         let Some((headings, rows)) = reported.split_first() else { return };
+        // The heading of the rows' names says what all of a table is about, such as exponents of times.
+        let all_timed = headings.iter().next().is_some_and(is_about_time);
         for (theirs, ours) in rows.iter().zip(&here[1..]) {
             // A row about times, or a column of them.
-            let timed = theirs.iter().any(is_about_time);
+            let timed = all_timed || theirs.iter().any(is_about_time);
             for ((theirs_cell, ours_cell), heading) in theirs.iter().zip(ours).zip(headings) {
                 if timed || is_about_time(heading) {
                     self.times += 1;
@@ -177,6 +179,7 @@ mod tests {
                 "t.csv",
                 &format!("method,measure,value,our seconds\nGL,nMSE,{value},{time}\nGL,seconds,{time},1\n"),
             );
+            write(side, "growth.csv", &format!("seconds-per-iteration along,GL\ntasks,{time}\n"));
             write(side, CIRCUMSTANCES, time);
             write(side, "t.tex", time);
         }
@@ -184,7 +187,7 @@ mod tests {
         write("a", "longer.csv", "x\n1\n");
         write("b", "longer.csv", "x\n1\n2\n");
         let found = compare(&folder.path().join("a"), &folder.path().join("b"), 0.0).unwrap();
-        assert_eq!((found.tables, found.values, found.times), (2, 3, 5));
+        assert_eq!((found.tables, found.values, found.times), (3, 3, 7));
         let [only] = &found.deviations[..] else { panic!("{found:?}") };
         assert_eq!((only.row.as_str(), only.column.as_str(), only.here.as_str()), ("GL, nMSE", "value", "0.25"));
         assert_eq!(found.faults.len(), 2, "{found:?}");
