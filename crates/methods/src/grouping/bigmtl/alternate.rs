@@ -58,7 +58,7 @@ impl Method for Alternate {
             targets: EITHER,
             citation: "Frecon, Salzo and Pontil (2020), Unveiling groups of related tasks in multi-task learning, ICPR, \
                        section III-B",
-            revision: 2,
+            revision: 3,
         }
     }
 

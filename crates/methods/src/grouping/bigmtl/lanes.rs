@@ -7,18 +7,9 @@ use std::array;
 use pulp::{Arch, Simd, WithSimd};
 
 use super::aligned::Aligned;
-use crate::linalg::NotFinite;
 
 /// Rows that a product over many rows takes at a time: few enough to stay in the nearer caches.
 const CHUNK: usize = 32;
-
-/// Sweeps of Jacobi's method before a matrix counts as one that has no decomposition. Quadratic convergence takes six
-/// or seven from a basis that knows nothing.
-const SWEEPS: usize = 60;
-
-/// Rotations by smaller angles than this are added up instead of made one after the other: what that leaves out is their
-/// squares.
-const SMALL: f64 = 1e-8;
 
 /// Doubles in a vector register.
 pub(super) fn lanes() -> usize {
@@ -60,6 +51,7 @@ impl Lanes {
         zeros
     }
 
+    /// Of a shape, with whatever numbers were in its memory.
     fn unset((rows, cols): (usize, usize), planes: usize) -> Self {
         Self { rows, cols, planes, values: Aligned::unset(rows * cols * planes * lanes()) }
     }
@@ -128,10 +120,10 @@ impl Lanes {
 
     /// The columns multiplied by factors, `1 x cols`.
     pub(super) fn times_columns(&self, factors: &Self) -> Self {
-        let mut product = self.clone();
-        for (plane, factors) in product.planes_mut().zip(factors.planes()) {
-            for row in plane.chunks_exact_mut(factors.len()) {
-                row.iter_mut().zip(factors).for_each(|(v, f)| *v *= f);
+        let mut product = Self::unset(self.shape(), self.planes);
+        for ((to, from), factors) in product.planes_mut().zip(self.planes()).zip(factors.planes()) {
+            for (to, from) in to.chunks_exact_mut(factors.len()).zip(from.chunks_exact(factors.len())) {
+                to.iter_mut().zip(from).zip(factors).for_each(|((to, v), f)| *to = v * f);
             }
         }
         product
@@ -159,36 +151,10 @@ impl Lanes {
     }
 
     /// `a' a` for each group, of which the upper half is computed and the rest left as it was.
-    fn half_gram(a: &Self) -> Self {
+    pub(super) fn half_gram(a: &Self) -> Self {
         let mut out = Self::unset((a.cols, a.cols), a.planes);
         Arch::new().dispatch(Multiply { form: Form::Gram, a, b: a, out: &mut out });
         out
-    }
-
-    /// Eigenvalues of `a' a` for each group, `1 x cols`; the rows of `basis` become its eigenvectors, if they are those
-    /// of the identity, or are turned with it: with `a = v basis'` they become those of `v' v`. Few sweeps do for a basis
-    /// that is nearly right. Entries below `rounding` times one and the diagonal count as zeros.
-    ///
-    /// # Errors
-    /// If there is an entry that is not finite.
-    pub(super) fn eigenvalues(a: &Self, basis: &mut Self, rounding: f64) -> Result<Self, NotFinite> {
-        let mut gram = Self::half_gram(a);
-        let mut angles = Self::unset(gram.shape(), gram.planes);
-        for _ in 0..SWEEPS {
-            let largest = Arch::new().dispatch(Angles { a: &gram, angles: &mut angles, rounding });
-            if largest.is_nan() {
-                return Err(NotFinite);
-            }
-            if largest <= SMALL {
-                if largest > 0.0 {
-                    let turned = Self::product(&angles, basis);
-                    basis.values.iter_mut().zip(turned.values()).for_each(|(b, t)| *b += t);
-                }
-                return Ok(gram.diagonal());
-            }
-            Arch::new().dispatch(Sweep { a: &mut gram, basis });
-        }
-        Err(NotFinite)
     }
 }
 
@@ -260,24 +226,24 @@ fn plane<S: Simd, const FORM: u8>(simd: S, a: &[S::f64s], b: &[S::f64s], out: &m
         let span = (start, chunk.min(inner - start));
         let mut i = 0;
         while i < rows {
+            let height = if rows - i < R { (rows - i).min(2) } else { R };
             let mut j = if FORM == GRAM { i / C * C } else { 0 };
             while j < cols {
                 let at = (i, j);
-                match (rows - i, cols - j) {
-                    (R.., C..) => block::<S, FORM, R, C>(simd, a, b, out, shape, at, span),
-                    (R.., 2) => block::<S, FORM, R, 2>(simd, a, b, out, shape, at, span),
-                    (R.., _) => block::<S, FORM, R, 1>(simd, a, b, out, shape, at, span),
-                    (rows, cols) => {
-                        for i in i..i + rows {
-                            for j in j..j + cols.min(C) {
-                                block::<S, FORM, 1, 1>(simd, a, b, out, shape, (i, j), span);
-                            }
-                        }
-                    }
+                match (height, cols - j) {
+                    (R, C..) => block::<S, FORM, R, C>(simd, a, b, out, shape, at, span),
+                    (R, 2) => block::<S, FORM, R, 2>(simd, a, b, out, shape, at, span),
+                    (R, _) => block::<S, FORM, R, 1>(simd, a, b, out, shape, at, span),
+                    (2, C..) => block::<S, FORM, 2, C>(simd, a, b, out, shape, at, span),
+                    (2, 2) => block::<S, FORM, 2, 2>(simd, a, b, out, shape, at, span),
+                    (2, _) => block::<S, FORM, 2, 1>(simd, a, b, out, shape, at, span),
+                    (_, C..) => block::<S, FORM, 1, C>(simd, a, b, out, shape, at, span),
+                    (_, 2) => block::<S, FORM, 1, 2>(simd, a, b, out, shape, at, span),
+                    (_, _) => block::<S, FORM, 1, 1>(simd, a, b, out, shape, at, span),
                 }
                 j += C;
             }
-            i += R;
+            i += height;
         }
         start += chunk;
         if start >= inner {
@@ -340,138 +306,11 @@ fn block<S: Simd, const FORM: u8, const R: usize, const C: usize>(
     }
 }
 
-/// The tangents of the rotations that would make entries of the upper half vanish, as the antisymmetric matrix that
-/// adds them to a basis. Returns the largest, not a number if there is none.
-struct Angles<'a> {
-    a: &'a Lanes,
-    angles: &'a mut Lanes,
-    rounding: f64,
-}
-
-impl WithSimd for Angles<'_> {
-    type Output = f64;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let n = self.a.cols;
-        let a = S::as_simd_f64s(&self.a.values).0.chunks_exact((n * n).max(1));
-        let angles = S::as_mut_simd_f64s(&mut self.angles.values).0.chunks_exact_mut((n * n).max(1));
-        let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
-        let (rounding, tiny) = (simd.splat_f64s(self.rounding), simd.splat_f64s(f64::MIN_POSITIVE));
-        let (mut largest, mut sum) = (zero, zero);
-        for (a, angles) in a.zip(angles) {
-            for p in 0..n {
-                let (pp, row) = (a[p * n + p], &a[p * n..][..n]);
-                sum = simd.add_f64s(sum, pp);
-                angles[p * n + p] = zero;
-                for q in p + 1..n {
-                    let (qq, pq) = (a[q * n + q], row[q]);
-                    sum = simd.add_f64s(sum, pq);
-                    let (gap, size) = (simd.sub_f64s(qq, pp), simd.abs_f64s(pq));
-                    let scale = simd.add_f64s(one, simd.add_f64s(simd.abs_f64s(pp), simd.abs_f64s(qq)));
-                    let noise = simd.less_than_or_equal_f64s(size, simd.mul_f64s(rounding, scale));
-                    let tan = simd.div_f64s(size, simd.max_f64s(simd.abs_f64s(gap), tiny));
-                    let tan = simd.select_f64s(noise, zero, tan);
-                    largest = simd.max_f64s(largest, tan);
-                    let opposite = simd.less_than_f64s(simd.mul_f64s(gap, pq), zero);
-                    let tan = simd.select_f64s(opposite, simd.neg_f64s(tan), tan);
-                    angles[p * n + q] = simd.neg_f64s(tan);
-                    angles[q * n + p] = tan;
-                }
-            }
-        }
-        // Maxima may swallow what is not a number; sums do not.
-        if simd.reduce_sum_f64s(sum).is_finite() { simd.reduce_max_f64s(largest) } else { f64::NAN }
-    }
-}
-
-/// One sweep of Jacobi's rotations over all pairs of rows, of the upper half.
-struct Sweep<'a> {
-    a: &'a mut Lanes,
-    basis: &'a mut Lanes,
-}
-
-impl WithSimd for Sweep<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let n = self.a.cols;
-        let a = S::as_mut_simd_f64s(&mut self.a.values).0.chunks_exact_mut((n * n).max(1));
-        let basis = S::as_mut_simd_f64s(&mut self.basis.values).0.chunks_exact_mut((n * n).max(1));
-        a.zip(basis).for_each(|(a, basis)| sweep(simd, a, basis, n));
-    }
-}
-
-/// The rotation of columns `p` and `q` that makes entry `pq` vanish.
-#[inline(always)]
-fn rotation<S: Simd>(simd: S, [pp, qq, pq]: [S::f64s; 3]) -> Rotation<S> {
-    let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
-    let gap = simd.sub_f64s(qq, pp);
-    let twice = simd.add_f64s(pq, pq);
-    let root = simd.sqrt_f64s(simd.mul_add_e_f64s(gap, gap, simd.mul_f64s(twice, twice)));
-    let negative = simd.less_than_f64s(gap, zero);
-    let below = simd.add_f64s(simd.add_f64s(simd.abs_f64s(gap), root), simd.splat_f64s(f64::MIN_POSITIVE));
-    // The smaller of the two angles, whose tangent is above / below.
-    let above = simd.select_f64s(negative, simd.neg_f64s(twice), twice);
-    let tan = simd.div_f64s(above, below);
-    let cos = simd.div_f64s(one, simd.sqrt_f64s(simd.mul_add_e_f64s(tan, tan, one)));
-    Rotation { cos, sin: simd.mul_f64s(tan, cos), moved: simd.mul_f64s(tan, pq) }
-}
-
-#[derive(Clone, Copy)]
-struct Rotation<S: Simd> {
-    cos: S::f64s,
-    sin: S::f64s,
-    /// What moves from one diagonal entry to the other.
-    moved: S::f64s,
-}
-
-impl<S: Simd> Rotation<S> {
-    #[inline(always)]
-    fn turn(self, simd: S, x: &mut S::f64s, y: &mut S::f64s) {
-        let left = simd.negate_mul_add_e_f64s(self.sin, *y, simd.mul_f64s(self.cos, *x));
-        (*x, *y) = (left, simd.mul_add_e_f64s(self.sin, *x, simd.mul_f64s(self.cos, *y)));
-    }
-}
-
-#[inline(always)]
-fn sweep<S: Simd>(simd: S, a: &mut [S::f64s], basis: &mut [S::f64s], n: usize) {
-    for p in 0..n {
-        for q in p + 1..n {
-            let (pp, qq, pq) = (a[p * n + p], a[q * n + q], a[p * n + q]);
-            let rotation = rotation(simd, [pp, qq, pq]);
-            a[p * n + p] = simd.sub_f64s(pp, rotation.moved);
-            a[q * n + q] = simd.add_f64s(qq, rotation.moved);
-            a[p * n + q] = simd.splat_f64s(0.0);
-            // Above row p, between the rows, and right of column q.
-            for row in a.chunks_exact_mut(n).take(p) {
-                let (x, y) = row.split_at_mut(q);
-                rotation.turn(simd, &mut x[p], &mut y[0]);
-            }
-            let (upper, lower) = a.split_at_mut(q * n);
-            let (top, between) = upper[p * n..].split_at_mut(n);
-            for (x, row) in top[p + 1..q].iter_mut().zip(between.chunks_exact_mut(n)) {
-                rotation.turn(simd, x, &mut row[q]);
-            }
-            for (x, y) in top[q + 1..].iter_mut().zip(&mut lower[q + 1..n]) {
-                rotation.turn(simd, x, y);
-            }
-            let (head, tail) = basis.split_at_mut(q * n);
-            for (x, y) in head[p * n..][..n].iter_mut().zip(&mut tail[..n]) {
-                rotation.turn(simd, x, y);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
+impl Lanes {
     /// Values that look random, the same ones every time.
-    fn filled((rows, cols): (usize, usize), groups: usize) -> Lanes {
-        let mut lanes = Lanes::zeros((rows, cols), groups);
+    pub(super) fn filled((rows, cols): (usize, usize), groups: usize) -> Self {
+        let mut lanes = Self::zeros((rows, cols), groups);
         for g in 0..groups {
             for i in 0..rows {
                 for j in 0..cols {
@@ -482,12 +321,17 @@ mod tests {
         }
         lanes
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn products_of_every_shape() {
         for (n, k, m, groups) in [(1, 1, 1, 1), (4, 5, 3, 6), (5, 7, 8, 9), (7, 3, 2, 8), (9, 70, 20, 17)] {
-            let (a, b) = (filled((n, k), groups), filled((k, m), groups));
-            let (left, right) = (filled((k, n), groups), filled((m, k), groups));
+            let (a, b) = (Lanes::filled((n, k), groups), Lanes::filled((k, m), groups));
+            let (left, right) = (Lanes::filled((k, n), groups), Lanes::filled((m, k), groups));
             let plain = Lanes::product(&a, &b);
             let transposed = Lanes::product_transposed(&a, &right);
             let inner = Lanes::inner_product(&left, &b);
@@ -506,38 +350,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn rotations_find_the_eigenvectors() {
-        for (rows, n, groups) in [(3, 1, 2), (9, 5, 6), (4, 7, 10)] {
-            let mut x = filled((rows, n), groups);
-            // A zero matrix and a repeated eigenvalue among them.
-            for (i, j) in (0..rows).flat_map(|i| (0..n).map(move |j| (i, j))) {
-                x.set(0, (i, j), 0.0);
-                x.set(1, (i, j), if i == j { 2.0 } else { 0.0 });
-            }
-            let a = Lanes::inner_product(&x, &x);
-            let mut basis = a.identity(n);
-            let values = Lanes::eigenvalues(&x, &mut basis, 1e-16).unwrap();
-            for g in 0..groups {
-                for (i, j) in (0..n).flat_map(|i| (0..n).map(move |j| (i, j))) {
-                    // A = sum_k value_k b_k b_k', and the b_k are orthonormal.
-                    let pair = |k: usize| basis.get(g, (k, i)) * basis.get(g, (k, j));
-                    let rebuilt: f64 = (0..n).map(|k| values.get(g, (0, k)) * pair(k)).sum();
-                    assert!((rebuilt - a.get(g, (i, j))).abs() < 1e-12, "group {g}, {n}");
-                    let unit: f64 = (0..n).map(pair).sum();
-                    assert!((unit - f64::from(u8::from(i == j))).abs() < 1e-13);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_not_finite_is_refused() {
-        let mut x = filled((3, 3), 2);
-        x.set(1, (0, 2), f64::NAN);
-        let mut basis = x.identity(3);
-        assert!(Lanes::eigenvalues(&x, &mut basis, 1e-16).is_err());
     }
 }

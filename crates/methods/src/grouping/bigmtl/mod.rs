@@ -4,6 +4,7 @@ mod aligned;
 mod alternate;
 mod exact;
 mod hypergradient;
+mod jacobi;
 mod lanes;
 mod lower;
 mod reference;
@@ -156,7 +157,7 @@ impl Method for BiGmtl {
                         W(theta) = argmin L + eps/2 ||W||_F^2 + lambda sum_l ||theta_l . W||_*",
             targets: EITHER,
             citation: "Frecon, Salzo and Pontil (2020), Unveiling groups of related tasks in multi-task learning, ICPR",
-            revision: 2,
+            revision: 3,
         }
     }
 

@@ -1,7 +1,10 @@
 //! Functions of the singular values of `V_1, .., V_L`, all at once, through the eigenvectors of the Gram matrices on the
 //! short side.
 
-use super::lanes::{Lanes, lanes};
+use pulp::{Arch, Simd, WithSimd};
+
+use super::jacobi::eigenvalues;
+use super::lanes::Lanes;
 use crate::linalg::NotFinite;
 
 /// Steps after which a basis that was carried on is found anew: rounding errors of rotations add up.
@@ -49,11 +52,11 @@ impl Spectral {
         match before.filter(|before| before.age < CARRIED) {
             Some(before) => {
                 (basis, age) = (before.basis.clone(), before.age + 1);
-                values = Lanes::eigenvalues(&Lanes::product_transposed(v, &basis), &mut basis, rounding)?;
+                values = eigenvalues(&Lanes::product_transposed(v, &basis), &mut basis, rounding)?;
             }
             None => {
                 (basis, age) = (v.identity(short), 0);
-                values = Lanes::eigenvalues(v, &mut basis, rounding)?;
+                values = eigenvalues(v, &mut basis, rounding)?;
             }
         }
         values.values_mut().iter_mut().for_each(|x| *x = x.max(0.0));
@@ -94,33 +97,62 @@ impl Spectral {
         let inverse = self.mapped(|x| 1.0 / (1.0 + x).sqrt());
         let turned = Lanes::product_transposed(e, &self.basis);
         let mut mixed = Lanes::inner_product(&turned, &self.rotated);
-        for (mixed, inverse) in mixed.planes_mut().zip(inverse.planes()) {
-            divided_differences(mixed, inverse);
-        }
+        Arch::new().dispatch(DividedDifferences { mixed: &mut mixed, inverse: &inverse });
         let mut sum = Lanes::product(&self.rotated, &mixed);
-        for ((sum, turned), inverse) in sum.planes_mut().zip(turned.planes()).zip(inverse.planes()) {
-            for (sum, turned) in sum.chunks_exact_mut(inverse.len()).zip(turned.chunks_exact(inverse.len())) {
-                for ((s, t), factor) in sum.iter_mut().zip(turned).zip(inverse) {
-                    *s = lambda * (*s + t * factor);
-                }
-            }
-        }
+        Arch::new().dispatch(AddColumns { lambda, turned: &turned, inverse: &inverse, sum: &mut sum });
         Lanes::product(&sum, &self.basis)
     }
 }
 
 /// `(M + M')` times `-1 / (c d (c + d))` for the roots `c = 1 / a` and `d = 1 / b` of row and column.
-fn divided_differences(mixed: &mut [f64], inverse: &[f64]) {
-    let lanes = lanes();
-    let n = inverse.len() / lanes;
-    for i in 0..n {
-        for j in 0..=i {
-            let (lower, upper) = ((i * n + j) * lanes, (j * n + i) * lanes);
-            for g in 0..lanes {
-                let (a, b) = (inverse[i * lanes + g], inverse[j * lanes + g]);
-                let both = -a * a * b * b / (a + b) * (mixed[lower + g] + mixed[upper + g]);
-                mixed[lower + g] = both;
-                mixed[upper + g] = both;
+struct DividedDifferences<'a> {
+    mixed: &'a mut Lanes,
+    inverse: &'a Lanes,
+}
+
+impl WithSimd for DividedDifferences<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (mixed, inverse) in self.mixed.planes_mut().zip(self.inverse.planes()) {
+            let (mixed, inverse) = (S::as_mut_simd_f64s(mixed).0, S::as_simd_f64s(inverse).0);
+            let n = inverse.len();
+            for (i, &a) in inverse.iter().enumerate() {
+                for (j, &b) in inverse[..=i].iter().enumerate() {
+                    let product = simd.mul_f64s(a, b);
+                    let factor = simd.div_f64s(simd.mul_f64s(product, product), simd.add_f64s(a, b));
+                    let both = simd.add_f64s(mixed[i * n + j], mixed[j * n + i]);
+                    let both = simd.neg_f64s(simd.mul_f64s(factor, both));
+                    mixed[i * n + j] = both;
+                    mixed[j * n + i] = both;
+                }
+            }
+        }
+    }
+}
+
+/// `lambda` times the sum and the turned matrix with its columns multiplied.
+struct AddColumns<'a> {
+    lambda: f64,
+    turned: &'a Lanes,
+    inverse: &'a Lanes,
+    sum: &'a mut Lanes,
+}
+
+impl WithSimd for AddColumns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let lambda = simd.splat_f64s(self.lambda);
+        for ((sum, turned), inverse) in self.sum.planes_mut().zip(self.turned.planes()).zip(self.inverse.planes()) {
+            let (sum, turned) = (S::as_mut_simd_f64s(sum).0, S::as_simd_f64s(turned).0);
+            let inverse = S::as_simd_f64s(inverse).0;
+            for (sum, turned) in sum.chunks_exact_mut(inverse.len()).zip(turned.chunks_exact(inverse.len())) {
+                for ((sum, &turned), &factor) in sum.iter_mut().zip(turned).zip(inverse) {
+                    *sum = simd.mul_f64s(lambda, simd.mul_add_e_f64s(turned, factor, *sum));
+                }
             }
         }
     }
