@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use driver::{Folder, Run, export, files, spawn, workspace};
+use driver::{Folder, Run, export, files, spawn, spawn_nohup, workspace};
 
 #[test]
 fn threads_and_interruptions_leave_no_trace() {
@@ -49,18 +49,22 @@ fn wait_for(folder: &Path, count: usize, child: &mut Child) -> usize {
     }
 }
 
+/// Ctrl-C, and what schedulers send before a job's time is over; under `nohup` as well, which has signals ignored.
 #[cfg(unix)]
 #[test]
-fn control_c_ends_with_130_and_says_how_to_go_on() {
-    let folder = workspace();
-    let mut child = spawn(&folder, "replicate tiny --offline --jobs 1");
-    wait_for(&folder.file("store/records"), 3, &mut child);
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    let output = child.wait_with_output().unwrap();
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.contains("Run the same command to go on."), "{stderr}");
-    assert!(!folder.file("reports").exists(), "no report of half a run");
+fn signals_end_with_130_and_say_how_to_go_on() {
+    type Start = fn(&Folder, &str) -> Child;
+    for (start, signal) in [(spawn as Start, "-INT"), (spawn, "-TERM"), (spawn_nohup, "-TERM")] {
+        let folder = workspace();
+        let mut child = start(&folder, "replicate tiny --offline --jobs 1");
+        wait_for(&folder.file("store/records"), 3, &mut child);
+        Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{signal}: {stderr}");
+        assert!(stderr.contains("Run the same command to go on."), "{signal}: {stderr}");
+        assert!(!folder.file("reports").exists(), "no report of half a run");
+    }
 }
 
 /// What a report says of itself is enough to make it again; what was tampered with is found.

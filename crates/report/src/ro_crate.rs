@@ -19,6 +19,9 @@ pub const METADATA: &str = "ro-crate-metadata.json";
 /// Id of the entity that says how the report was made.
 const ACTION: &str = "#replication";
 
+/// Id of the entity for the authors of the program and so of the text.
+const AUTHOR: &str = "#developers";
+
 /// What was asked for: what `mtl replicate` has to be told to make the report again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
@@ -123,6 +126,7 @@ pub fn metadata(about: &PaperFile, request: &Request, provenance: &Provenance, b
             ),
             "datePublished": moment(last),
             "license": reference("https://spdx.org/licenses/MIT"),
+            "author": reference(AUTHOR),
             "hasPart": references(&mut inside.iter().map(|(path, _)| path.clone())),
             "mentions": reference(ACTION),
             "isBasedOn": reference("#paper"),
@@ -136,6 +140,8 @@ pub fn metadata(about: &PaperFile, request: &Request, provenance: &Provenance, b
             "datePublished": about.year.to_string(),
         }),
         json!({"@id": "https://spdx.org/licenses/MIT", "@type": "CreativeWork", "name": "MIT License"}),
+        // Who wrote what a report says; who had it made and publishes it is not known here.
+        json!({"@id": AUTHOR, "@type": "Organization", "name": "The mtl-repro developers"}),
         json!({
             "@id": ACTION,
             "@type": "CreateAction",
@@ -160,6 +166,7 @@ pub fn metadata(about: &PaperFile, request: &Request, provenance: &Provenance, b
             "@id": id,
             "@type": "SoftwareApplication",
             "name": "mtl-repro",
+            "author": reference(AUTHOR),
             "version": software,
             "processorRequirements": request.cpu.join("; "),
         })

@@ -211,12 +211,17 @@ pub fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// Starts `mtl` and does not wait.
 pub fn spawn(folder: &Folder, arguments: &str) -> Child {
-    let program = env!("CARGO_BIN_EXE_mtl");
-    // Tests in the background of a script inherit that Ctrl-C is ignored, and so would the program.
-    let mut command = if cfg!(target_os = "linux") { Command::new("env") } else { Command::new(program) };
-    if cfg!(target_os = "linux") {
-        command.args(["--default-signal=INT,TERM,HUP", program]);
-    }
+    start(folder, Command::new(env!("CARGO_BIN_EXE_mtl")), arguments)
+}
+
+/// The same under `nohup`, which lets it ignore hang-ups.
+pub fn spawn_nohup(folder: &Folder, arguments: &str) -> Child {
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_mtl"));
+    start(folder, command, arguments)
+}
+
+fn start(folder: &Folder, mut command: Command, arguments: &str) -> Child {
     command.args(arguments.split_whitespace()).current_dir(folder.path());
     command.env_remove("MTL_MIRROR").env_remove("MTL_CACHE").env_remove("MTL_STORE");
     command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()

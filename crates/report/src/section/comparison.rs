@@ -9,7 +9,7 @@ use mtl_experiments::study::Show;
 use mtl_stats::{Comparison, compare, holm};
 
 use super::judged::{Judged, badge};
-use super::{Source, judge, shown, slug, stamp};
+use super::{Source, judge, slug, stamp};
 use crate::chart::{ChartError, Intervals, Mark, Panel, Series};
 use crate::document::{Block, Cell, Column, Table, Tone};
 
@@ -80,7 +80,7 @@ fn scores(results: &Results, judged: &[Judged]) -> Table {
                 Some(false) => (means.into_iter().reduce(f64::min), "lower is better"),
                 None => (None, "says what the model is like; neither end is better"),
             };
-            let mut cells = vec![Cell::text(shown(results, &found.label)), Cell::text(metric.name()).hint(arrow)];
+            let mut cells = vec![Cell::text(results.marked(&found.label)), Cell::text(metric.name()).hint(arrow)];
             cells.extend(row.iter().map(|j| {
                 let mean = j.summary().map(|s| s.mean);
                 let cell = Cell {
@@ -148,7 +148,7 @@ pub fn cells(results: &Results, judged: &[Judged]) -> Table {
         let Some(verdict) = &j.verdict else { continue };
         let (summary, published) = (j.summary(), j.published.as_ref());
         table.rows.push(vec![
-            Cell::text(shown(results, &j.dataset)),
+            Cell::text(results.marked(&j.dataset)),
             Cell::text(&j.metric),
             Cell::text(&j.method),
             Cell::text(&j.point),
@@ -192,7 +192,7 @@ fn beside(results: &Results, judged: &[Judged], published: bool) -> Intervals {
                 continue;
             }
             panels.push(Panel {
-                title: format!("{}, {}", shown(results, dataset), metric.name()),
+                title: format!("{}, {}", results.marked(dataset), metric.name()),
                 rows: labels.iter().map(|l| (*l).to_owned()).collect(),
                 series,
                 axis: axis(Quantity::Metric(*metric)),
@@ -298,7 +298,7 @@ fn paired_table(results: &Results, pairs: &[Pair]) -> Table {
             None => Cell::badge("not decided", Tone::Neutral),
         };
         table.rows.push(vec![
-            Cell::text(shown(results, &pair.dataset)),
+            Cell::text(results.marked(&pair.dataset)),
             Cell::text(pair.metric.name()),
             Cell::text(&pair.method),
             Cell::count(c.n),
@@ -344,7 +344,7 @@ fn forest(results: &Results, pairs: &[Pair]) -> Intervals {
             };
             let side = if metric.higher_is_better() { "right" } else { "left" };
             panels.push(Panel {
-                title: format!("{}, {}", shown(results, dataset), metric.name()),
+                title: format!("{}, {}", results.marked(dataset), metric.name()),
                 rows: own.iter().map(|p| p.method.clone()).collect(),
                 series: vec![
                     Series { name: "significant after Holm's correction".into(), marks: marks(true) },

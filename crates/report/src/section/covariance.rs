@@ -10,7 +10,7 @@ use mtl_methods::TASK_GROUP;
 use ndarray::{Array2, Axis};
 
 use super::recovery::drawn;
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{ChartError, Colours, Frames, Heat, HeatPanel, HeatRow};
 use crate::document::{Block, Cell, Column, Table, number};
 
@@ -136,15 +136,15 @@ pub fn blocks(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Res
         let panels: Vec<HeatPanel> =
             of_truth.iter().map(|c| picture(c, &order)).chain(alike.map(|l| l.panel(&order))).collect();
         rows.extend(panels.chunks(across).map(|panels| HeatRow {
-            name: shown(results, dataset),
+            name: results.marked(dataset),
             colours: Colours::Shares,
             frames: Frames::Square(beside.clone()),
             panels: panels.to_vec(),
         }));
         contrasts
-            .push((shown(results, dataset), learned.iter().map(|l| (l.method, contrast_of(l, results))).collect()));
+            .push((results.marked(dataset), learned.iter().map(|l| (l.method, contrast_of(l, results))).collect()));
         if let Some(reference) = reference {
-            recurrent.add(&shown(results, dataset), reference, &names);
+            recurrent.add(&results.marked(dataset), reference, &names);
         }
     }
     if rows.is_empty() {

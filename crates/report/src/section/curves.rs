@@ -7,7 +7,7 @@ use mtl_methods::ParamValue;
 use mtl_stats::Summary;
 
 use super::comparison::axis;
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{Axis, ChartError, Line, LinePanel, LineStyle, Lines, Point, Scale};
 use crate::document::{Block, Cell, Column, Table, plus_minus};
 
@@ -78,7 +78,7 @@ fn panel(results: &Results, show: &Curves, dataset: &str, quantity: Quantity) ->
         _ => Scale::Linear,
     };
     LinePanel {
-        title: format!("{}, {}", shown(results, dataset), quantity.name()),
+        title: format!("{}, {}", results.marked(dataset), quantity.name()),
         x: Axis { label: if none { format!("{} (leftmost: 0)", show.along) } else { show.along.clone() }, scale },
         y: Axis { label: axis(quantity), scale: y },
         lines,
@@ -101,7 +101,7 @@ fn table(results: &Results, show: &Curves) -> Table {
                     None => Cell::text("–"),
                 };
                 let head =
-                    [Cell::text(shown(results, dataset)), Cell::text(quantity.name()), Cell::text(value.to_string())];
+                    [Cell::text(results.marked(dataset)), Cell::text(quantity.name()), Cell::text(value.to_string())];
                 table.rows.push(head.into_iter().chain(lines.iter().map(cell)).collect());
             }
         }

@@ -1,12 +1,14 @@
 //! Which data a study used, and which it could not have.
 
+use std::collections::BTreeSet;
+
 use mtl_core::{Counts, Draw, DrawnFractions, Fractions, NestedFractions, RowSizes, Sizes};
 use mtl_data::{Catalog, CatalogEntry};
 use mtl_experiments::plan::Resolved;
 use mtl_experiments::results::Results;
 use mtl_experiments::study::{Protocol, Resampling};
 
-use super::{shown, stamp};
+use super::stamp;
 use crate::document::{Block, Cell, Table};
 
 /// A table of more data sets is folded.
@@ -76,7 +78,7 @@ fn tuning(results: &Results) -> Vec<String> {
     }
     for method in study.methods.iter().filter(|method| !method.either.is_empty()) {
         let on = |dataset: &str| {
-            Some(format!("{} on {}", results.stands_for(dataset, &method.label)?, shown(results, dataset)))
+            Some(format!("{} on {}", results.stands_for(dataset, &method.label)?, results.marked(dataset)))
         };
         let stands: Vec<String> = results.datasets().into_iter().filter_map(on).collect();
         if !stands.is_empty() {
@@ -132,15 +134,14 @@ fn parts(protocol: Protocol, folds: Option<u32>) -> String {
     }
 }
 
-/// What to know about the data of all studies, each thing once.
+/// What to know about the data of all studies, each thing once: the reason that the first study gives is enough.
 pub fn notices(studies: &[Results]) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    for notice in studies.iter().flat_map(|r| r.resolved.iter().filter_map(missing)) {
-        if !all.contains(&notice) {
-            all.push(notice);
-        }
-    }
-    all
+    let mut known = BTreeSet::new();
+    let found = studies.iter().flat_map(|results| &results.resolved).filter(|found| {
+        let wanted = found.missing.first().map(|(wanted, _)| &wanted.name);
+        known.insert((&found.label, wanted, found.variant.as_ref().map(|variant| &variant.spec.name)))
+    });
+    found.filter_map(missing).collect()
 }
 
 /// What a reader has to know about a data set that is not the one the paper used.

@@ -6,7 +6,7 @@ use mtl_experiments::study::Score;
 use mtl_methods::ParamValue;
 
 use super::comparison::anchor;
-use super::{shown, stamp};
+use super::stamp;
 use crate::document::{Block, Cell, Table, Tone};
 
 /// Tables of fits and of records; of failures, if there are any.
@@ -62,7 +62,7 @@ fn fits(results: &Results) -> Table {
             let worst = points().map(|p| p.convergence.residual).fold(0.0, f64::max);
             let rule = points().next().map_or("–", |p| p.convergence.rule.name());
             table.rows.push(vec![
-                Cell::text(shown(results, dataset)),
+                Cell::text(results.marked(dataset)),
                 Cell::text(&method.label),
                 Cell::text(match study.score {
                     Score::Chosen => chosen(scores, used(results, dataset, method)),
@@ -136,7 +136,7 @@ fn records(results: &Results) -> Table {
                     names.filter_map(|name| Some(format!("{name} = {}", point.params.get(name)?))).collect();
                 let first = (i == 0).then(|| anchor(&study.id, dataset, &method.label));
                 let mut row = vec![
-                    Cell { anchor: first, ..Cell::text(shown(results, dataset)) },
+                    Cell { anchor: first, ..Cell::text(results.marked(dataset)) },
                     Cell::text(&method.label),
                     Cell::count(*repeat as usize + 1),
                     Cell::text(record.key.id().short()),

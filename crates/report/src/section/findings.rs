@@ -9,7 +9,7 @@ use mtl_stats::effect::cliffs_delta;
 use mtl_stats::{Comparison, Summary, compare, holm};
 
 use super::comparison::{axis, mark};
-use super::{Source, judge, shown, slug, stamp};
+use super::{Source, judge, slug, stamp};
 use crate::chart::{ChartError, Intervals, Panel, Series};
 use crate::document::{Block, Cell, Table, plus_minus};
 
@@ -200,7 +200,7 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
         });
         let side = |s: &Summary| Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) };
         let mut cells = vec![
-            Cell::text(shown(a, &row.dataset)),
+            Cell::text(a.marked(&row.dataset)),
             Cell::text(row.quantity.name()),
             Cell::text(&row.label),
             side(&left),
@@ -239,7 +239,7 @@ fn table(finding: &Finding, (a, b): (&Results, &Results), rows: &[Row]) -> Table
 /// A panel for every data set and measure, a row for every method or point.
 fn chart(finding: &Finding, a: &Results, rows: &[Row]) -> Intervals {
     let mut panels: Vec<Panel> = Vec::new();
-    let key = |r: &Row| format!("{}, {}", shown(a, &r.dataset), r.quantity.name());
+    let key = |r: &Row| format!("{}, {}", a.marked(&r.dataset), r.quantity.name());
     for row in rows {
         let title = key(row);
         if panels.iter().any(|p| p.title == title) {

@@ -6,7 +6,7 @@ use mtl_experiments::results::Results;
 use mtl_experiments::study::Layers;
 use mtl_stats::Summary;
 
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{
     Axis, ChartError, Colours, Frames, Heat, HeatPanel, HeatRow, Line, LinePanel, LineStyle, Lines, Point, Scale,
 };
@@ -74,7 +74,7 @@ fn panel(results: &Results, dataset: &str, measure: LayerMeasure) -> LinePanel {
     };
     let lines = study.methods.iter().enumerate().map(line).filter(|line| !line.points.is_empty()).collect();
     LinePanel {
-        title: format!("{}, {}", shown(results, dataset), measure.name()),
+        title: format!("{}, {}", results.marked(dataset), measure.name()),
         x: Axis { label: "hidden layer".into(), scale: Scale::Linear },
         y: Axis { label: named(measure), scale: Scale::Linear },
         lines,
@@ -104,7 +104,7 @@ fn maps(results: &Results, show: &Layers, dataset: &str, source: Source<'_>) -> 
         Some(hidden(components.iter().map(|(name, w)| (name.as_str(), w.clone())), variant.p))
     };
     let row = |measure: LayerMeasure, method: &str| HeatRow {
-        name: format!("{}, {method}, {}", shown(results, dataset), measure.name()),
+        name: format!("{}, {method}, {}", results.marked(dataset), measure.name()),
         colours: Colours::Signed,
         frames: Frames::Square(Vec::new()),
         panels: kept(method)
@@ -140,7 +140,7 @@ fn table(results: &Results, show: &Layers) -> Table {
                     Some(s) => Cell { value: Some(s.mean), ..Cell::text(plus_minus(s.mean, s.std)) },
                     None => Cell::text("–"),
                 };
-                let head = [Cell::text(shown(results, dataset)), Cell::text(named(*measure)), Cell::count(layer + 1)];
+                let head = [Cell::text(results.marked(dataset)), Cell::text(named(*measure)), Cell::count(layer + 1)];
                 table.rows.push(head.into_iter().chain(lines.iter().map(cell)).collect());
             }
         }

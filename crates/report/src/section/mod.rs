@@ -107,11 +107,6 @@ pub fn stamp(results: &Results) -> String {
     parts.join("; ")
 }
 
-/// A data set's label, with its status where that is not what the paper used.
-pub fn shown(results: &Results, dataset: &str) -> String {
-    results.marked(dataset)
-}
-
 /// A name that can be a link target and a file name.
 pub fn slug(parts: &[&str]) -> String {
     let clean = |part: &&str| -> String {

@@ -8,7 +8,7 @@ use mtl_methods::{ParamValue, TASK_GROUP};
 use mtl_stats::Summary;
 use ndarray::Array2;
 
-use super::{Source, covariance, shown, slug, stamp};
+use super::{Source, covariance, slug, stamp};
 use crate::chart::{ChartError, Colours, Frames, Heat, HeatPanel, HeatRow, WEIGHTS};
 use crate::document::{Block, Cell, Column, Table, number, plus_minus};
 
@@ -32,7 +32,7 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
             let panels: Vec<HeatPanel> =
                 methods.into_iter().filter_map(|m| groups(results, dataset, m, maps.repeat)).collect();
             let row = |panels: &[HeatPanel]| HeatRow {
-                name: shown(results, dataset),
+                name: results.marked(dataset),
                 colours: Colours::Shares,
                 frames: Frames::Tall,
                 panels: panels.to_vec(),
@@ -43,7 +43,7 @@ pub fn maps(results: &Results, maps: &RecoveryMaps, source: Source<'_>) -> Resul
         let Some(truth) = truth(results, dataset, maps.repeat, source) else { continue };
         let estimates = methods.into_iter().filter_map(|m| estimate(results, dataset, m, maps.repeat, source));
         let row =
-            |panels| HeatRow { name: shown(results, dataset), colours: Colours::Signed, frames: Frames::Tall, panels };
+            |panels| HeatRow { name: results.marked(dataset), colours: Colours::Signed, frames: Frames::Tall, panels };
         match maps.draw {
             Draw::Weights => rows.push(row([truth].into_iter().chain(estimates).collect())),
             Draw::Signs => {
@@ -98,7 +98,7 @@ fn stability(results: &Results) -> Table {
     let caption = format!("{}: adjusted Rand index between the groups learned in two repeats", study.source);
     let mut table = Table::new(format!("{}-stability", study.id), caption, &["method"]);
     let datasets = results.datasets();
-    table.columns.extend(datasets.iter().map(|d| Column { title: shown(results, d), numeric: true }));
+    table.columns.extend(datasets.iter().map(|d| Column { title: results.marked(d), numeric: true }));
     table.stamp = stamp(results);
     for method in &study.methods {
         let agreement = |dataset: &&str| {

@@ -8,7 +8,7 @@ use mtl_experiments::study::{Sensitivity, SensitivityPanel};
 use mtl_methods::ParamValue;
 use mtl_stats::Summary;
 
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{ChartError, GridPanel, Grids};
 use crate::document::{Block, Cell, Column, Table, plus_minus};
 
@@ -37,7 +37,7 @@ pub fn blocks(results: &Results, show: &Sensitivity, source: Source<'_>) -> Resu
         let caption = format!(
             "{}, {}: mean {} of {} over pairs of hyperparameters{sides}. One colour scale for all.",
             study.source,
-            shown(results, dataset),
+            results.marked(dataset),
             show.measure.name(),
             study.reference
         );

@@ -7,7 +7,7 @@ use mtl_experiments::results::Results;
 use mtl_experiments::study::{Resampling, Significance};
 use mtl_stats::{ALPHA, compare, holm};
 
-use super::{Source, shown, stamp};
+use super::{Source, stamp};
 use crate::document::{Block, Cell, Table, Tone};
 
 /// The table. What is compared with the paper is the decision, not the p-value: of so many repeats an exact test can only
@@ -66,7 +66,7 @@ pub fn blocks(results: &Results, show: &Significance, source: Source<'_>) -> Vec
             Some(theirs) => Cell::text(ours).judged("otherwise", Tone::Bad).hint(format!("published: {theirs}")),
         };
         table.rows.push(vec![
-            Cell::text(shown(results, dataset)),
+            Cell::text(results.marked(dataset)),
             Cell::text(*method),
             Cell::count(c.n),
             Cell::number(c.difference),

@@ -8,7 +8,7 @@ use mtl_experiments::study::Topics;
 use mtl_stats::Summary;
 use ndarray::Array2;
 
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{ChartError, Colours, Frames, Heat, HeatPanel, HeatRow};
 use crate::document::{Block, Cell, Column, Table, plus_minus};
 
@@ -55,7 +55,7 @@ fn rows(results: &Results, show: &Topics, dataset: &str, source: Source<'_>) -> 
         let subtitle = format!("{zeros} of {} are zero", values.len());
         Some(HeatPanel { title: method.label.clone(), subtitle, values, axes: AXES })
     });
-    let learned = row(shown(results, dataset), panels.collect());
+    let learned = row(results.marked(dataset), panels.collect());
     truth.into_iter().chain((!learned.panels.is_empty()).then_some(learned)).collect()
 }
 
@@ -95,7 +95,7 @@ fn table(results: &Results, source: Source<'_>) -> Table {
             };
             let counts = COUNTS.iter().map(|(quantity, _)| scores.chosen(*quantity).into_values().collect());
             let values = counts.chain([largest.collect()]).chain(study.metrics.iter().map(value));
-            let head = [Cell::text(shown(results, dataset)), Cell::text(&method.label)];
+            let head = [Cell::text(results.marked(dataset)), Cell::text(&method.label)];
             table.rows.push(head.into_iter().chain(values.map(|values: Vec<f64>| cell(&values))).collect());
         }
     }

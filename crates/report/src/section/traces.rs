@@ -4,7 +4,7 @@ use mtl_experiments::results::Results;
 use mtl_experiments::study::Traces;
 use mtl_stats::Summary;
 
-use super::{Source, shown, slug, stamp};
+use super::{Source, slug, stamp};
 use crate::chart::{Axis, ChartError, Line, LinePanel, LineStyle, Lines, Point, Scale};
 use crate::document::{Block, Cell, Table, plus_minus};
 
@@ -52,7 +52,7 @@ fn panel(results: &Results, show: &Traces, dataset: &str, series: &str, source: 
     };
     let lines: Vec<Line> = study.methods.iter().enumerate().map(line).filter(|l| !l.points.is_empty()).collect();
     LinePanel {
-        title: format!("{}, {series}", shown(results, dataset)),
+        title: format!("{}, {series}", results.marked(dataset)),
         x: Axis { label: "iteration".into(), scale: Scale::Linear },
         y: Axis { label: series.to_owned(), scale: Scale::Log10 },
         lines,
@@ -81,7 +81,7 @@ fn table(results: &Results, show: &Traces, source: Source<'_>) -> Table {
                     )
                 };
                 table.rows.push(vec![
-                    Cell::text(shown(results, dataset)),
+                    Cell::text(results.marked(dataset)),
                     Cell::text(&method.label),
                     Cell::text(series),
                     over(|t| t.len() as f64),

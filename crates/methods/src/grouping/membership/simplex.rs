@@ -2,6 +2,9 @@
 
 /// Overwrites `v` by the nearest point with no negative entry and sum 1, in `O(N log N)`.
 pub fn project(v: &mut [f64]) {
+    // The nearest point is the same for values that are all moved alike, and near zero sums lose nothing to rounding.
+    let largest = v.iter().fold(f64::NEG_INFINITY, |max, &value| max.max(value));
+    v.iter_mut().for_each(|v| *v -= largest);
     let mut falling = v.to_vec();
     falling.sort_unstable_by(|a, b| b.total_cmp(a));
     let (mut sum, mut threshold) = (0.0, 0.0);
@@ -42,6 +45,14 @@ mod tests {
             prop_assert!(angle <= 1e-12, "no feasible point is on the other side");
             let moved: Vec<f64> = y.iter().map(|v| v + shift).collect();
             prop_assert!(projected(&moved).iter().zip(&p).all(|(a, b)| (a - b).abs() < 1e-12), "shift");
+        }
+    }
+
+    #[test]
+    fn far_from_the_simplex() {
+        for far in [1e6, -1e9, 1e15] {
+            let p = projected(&[far, far + 0.25, far - 0.5, far - 3.0]);
+            assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-15, "{far}: {p:?}");
         }
     }
 

@@ -79,7 +79,7 @@ impl Method for SgMtl {
             targets: &[Target::Regression, Target::Binary],
             citation: "Kshirsagar, Yang and Lozano (2017), Learning task structure via sparsity grouped multitask \
                        learning, ECML PKDD",
-            revision: 1,
+            revision: 2,
         }
     }
 
