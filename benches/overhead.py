@@ -3,12 +3,14 @@
     cargo build --release
     python3 benches/overhead.py [--paper srml] [--profile quick] [--jobs 2]
 
-Three commands are timed on a store of their own: the run, the same run again when every cell is
-stored (planning, looking up), and a merge into an empty store (reading, checking and writing every record and array to the
-disk, as the run does). The last two are the overhead. Nothing else should run meanwhile.
+Three commands are timed on a store of their own: planning (`--list`), the run, and a merge of its results into an empty store,
+which writes every record and array as the run does, and reads and checks them before. The processor's time of the first and
+the last is the overhead. What the run waits for, the disk among it, shows as time in which its threads were idle;
+the tail of a run, when fewer cells are left than threads, is in there too. Nothing else should run meanwhile.
 """
 
 import argparse
+import resource
 import subprocess
 import tempfile
 import time
@@ -18,9 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def seconds(*command):
-    started = time.perf_counter()
+    """Seconds of the clock and of the processor."""
+    used = lambda: sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    started, before = time.perf_counter(), used()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - started
+    return time.perf_counter() - started, used() - before
 
 
 def main():
@@ -32,14 +36,17 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=ROOT / "target") as folder:
         one, two = f"{folder}/one", f"{folder}/two"
-        run = [options.mtl, "run", options.paper, "--profile", options.profile, "--jobs", options.jobs, "--store", one]
-        first, again = seconds(*run), seconds(*run)
-        merged = seconds(options.mtl, "merge", one, "--into", two)
+        what = [options.paper, "--profile", options.profile, "--store", one]
+        _, planned = seconds(options.mtl, "replicate", *what, "--list")
+        clock, ran = seconds(options.mtl, "run", *what, "--jobs", options.jobs)
+        _, merged = seconds(options.mtl, "merge", one, "--into", two)
         cells = sum(1 for _ in Path(one, "records").glob("*/*.jsonl"))
-    print(f"{options.paper}, {options.profile}, {options.jobs} threads: {cells} cells in {first:.1f} s")
-    print(f"  planning, with every cell stored  {again:7.2f} s  {again / first:6.2%}")
-    print(f"  reading and storing all of them   {merged:7.2f} s  {merged / first:6.2%}  {1e3 * merged / cells:.2f} ms a cell")
-    print(f"  together                          {again + merged:7.2f} s  {(again + merged) / first:6.2%}")
+    share = lambda spent: f"{spent:7.2f} s  {spent / ran:6.2%}"
+    print(f"{options.paper}, {options.profile}: {cells} cells in {clock:.1f} s, {ran:.1f} s of {options.jobs} threads")
+    print(f"  planning             {share(planned)}")
+    print(f"  storing and merging  {share(merged)}  {1e3 * merged / cells:.2f} ms a cell")
+    print(f"  together             {share(planned + merged)}")
+    print(f"  threads idle in the run         {1 - ran / (int(options.jobs) * clock):6.2%}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 //! Running cells: in parallel, each for itself, each recorded as soon as it is done.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use mtl_core::{Metric, MultiTask, Truth, sharing, split::Part};
@@ -48,44 +50,79 @@ pub struct Tally {
     pub interrupted: bool,
 }
 
+/// Records that may wait for the disk before threads wait with them. A kill loses these, whose cells run again.
+const QUEUE: usize = 16;
+
+/// Why no more cells are run.
+enum Halt {
+    /// An artifact could not be written.
+    Store(StoreError),
+    /// The thread that writes records gave up, and knows why.
+    Writer,
+}
+
 impl Runner<'_> {
-    /// Runs all cells; `tick` is called after each.
+    /// Runs all cells; `tick` is called after each, when it is stored.
     ///
     /// # Errors
     /// If a result cannot be written. Cells that fail by themselves are recorded as failures, and the run goes on.
     pub fn run(&self, cells: &[Cell], tick: &(dyn Fn(&Cell) + Sync)) -> Result<Tally, StoreError> {
         let preparations = Preparations::new(self.library, cells.iter().map(|c| &c.key));
         let (done, failed) = (AtomicU64::new(0), AtomicU64::new(0));
-        let one = |cell: &Cell| -> Result<(), StoreError> {
-            if self.stop.load(Ordering::Relaxed) {
-                return Ok(());
-            }
-            // Another process on the same store may have run it meanwhile.
-            let there = self.store.get(&cell.id()).is_some();
-            let record = if there { None } else { self.record(cell, &preparations)? };
-            preparations.done(&cell.key);
-            if there {
-                tick(cell);
-            }
-            if let Some(record) = record {
+        let (send, records) = mpsc::sync_channel::<(_, Record)>(QUEUE);
+        // Bringing a record to the disk is waiting, mostly: a thread of its own waits, and the others compute.
+        let write = || -> Result<(), StoreError> {
+            for (cell, record) in records {
                 let counter = if record.points().is_empty() { &failed } else { &done };
-                counter.fetch_add(1, Ordering::Relaxed);
                 self.store.put(record)?;
+                counter.fetch_add(1, Ordering::Relaxed);
                 tick(cell);
             }
             Ok(())
         };
-        let outcome = match rayon::ThreadPoolBuilder::new().num_threads(self.jobs).build() {
-            // One cell at a time to each thread: cells differ much in length.
-            Ok(pool) => pool.install(|| cells.par_iter().with_max_len(1).try_for_each(one)),
-            Err(_) => cells.iter().try_for_each(one),
-        };
-        outcome?;
+        let (computed, written) = thread::scope(|scope| {
+            let writer = scope.spawn(write);
+            let send = send;
+            let one = |cell| self.one(cell, &preparations, &send, tick);
+            let computed = match rayon::ThreadPoolBuilder::new().num_threads(self.jobs).build() {
+                // One cell at a time to each thread: cells differ much in length.
+                Ok(pool) => pool.install(|| cells.par_iter().with_max_len(1).try_for_each(one)),
+                Err(_) => cells.iter().try_for_each(one),
+            };
+            // Nothing more comes: the writer ends when it has written what is waiting.
+            drop(send);
+            (computed, writer.join())
+        });
+        written.unwrap_or_else(|panic| resume_unwind(panic))?;
+        if let Err(Halt::Store(error)) = computed {
+            return Err(error);
+        }
         Ok(Tally {
             done: done.into_inner(),
             failed: failed.into_inner(),
             interrupted: self.stop.load(Ordering::Relaxed),
         })
+    }
+
+    /// Runs one cell and hands its record to the thread that writes.
+    fn one<'c>(
+        &self,
+        cell: &'c Cell,
+        preparations: &Preparations<'_>,
+        records: &SyncSender<(&'c Cell, Record)>,
+        tick: &(dyn Fn(&Cell) + Sync),
+    ) -> Result<(), Halt> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        // Another process on the same store may have run it meanwhile.
+        let there = self.store.get(&cell.id()).is_some();
+        let record = if there { None } else { self.record(cell, preparations).map_err(Halt::Store)? };
+        preparations.done(&cell.key);
+        if there {
+            tick(cell);
+        }
+        record.map_or(Ok(()), |record| records.send((cell, record)).map_err(|_| Halt::Writer))
     }
 
     /// The record of a cell; `None` if it was interrupted.
